@@ -296,6 +296,19 @@ PYDL_INLINE Vec<T> polynomial(Vec<T> x, const T (&c)[N]) {
   return y;
 }
 
+// v with the lanes of m replaced by f(args...) computed one by one: for the rare cases a vector form leaves out.
+template <class T, class F, class... Args>
+PYDL_INLINE Vec<T> patch_lanes(Mask<T> m, Vec<T> v, const F& f, Args... args) {
+  if (!any(m)) return v;
+  uint8_t chosen[Vec<T>::size];
+  store_bool<T>(chosen, m);
+#pragma GCC unroll 1
+  for (int i = 0; i < Vec<T>::size; ++i) {
+    if (chosen[i] != 0) v.raw[i] = f(args.raw[i]...);
+  }
+  return v;
+}
+
 // Reductions over lanes, in a fixed tree.
 template <class T>
 PYDL_INLINE T reduce_add(Vec<T> v) {

@@ -103,7 +103,8 @@ void check_case(const Case& t, long double unit, long double store_unit) {
       if (t.activation == Activation::Relu && sum < 0) sum = 0;
       const long double got = value(s.c[static_cast<size_t>(i * g.c_row + j)]);
       if constexpr (std::is_integral_v<T>) {
-        CHECK(static_cast<T>(static_cast<int64_t>(sum)) == static_cast<T>(got), "(%ld,%ld)", long(i), long(j));
+        CHECK(static_cast<T>(static_cast<int64_t>(sum)) == static_cast<T>(got), "dtype %s n %ld k %ld at (%ld,%ld): got %Lg expected %Lg", dtype_name(dtype_of<T>),
+              long(t.n), long(t.k), long(i), long(j), got, sum);
       } else {
         const long double tiny = std::is_same_v<T, float16> ? 0x1p-25L : 1e-30L;  // half the spacing of float16 denormals
         const long double bound = (static_cast<long double>(t.k) + 4) * unit * magnitude + store_unit * std::fabs(sum) + tiny;

@@ -11,13 +11,6 @@ PYDL_KERNEL(StripTable, mul);         // out, a, b: a * b (bool: and)
 PYDL_KERNEL(StripTable, add_scaled);  // out, a, b: a + alpha * b; params: pointer to alpha; no bool
 PYDL_KERNEL(StripTable, div);         // out, a, b: a / b; floating and complex
 
-// Integer division by zero gives 0 here (the op reports it beforehand); the lowest value over -1 wraps.
-PYDL_KERNEL(StripTable, floor_divide);  // out, a, b: quotient rounded down; integers and floating
-PYDL_KERNEL(StripTable, trunc_divide);  // out, a, b: quotient rounded towards zero; integers and floating
-PYDL_KERNEL(StripTable, remainder);     // out, a, b: a - b * floor(a / b), the sign of b; integers and floating
-PYDL_KERNEL(StripTable, fmod);          // out, a, b: a - b * trunc(a / b), the sign of a; integers and floating
-PYDL_KERNEL(StripTable, pow);           // out, a, b: a ** b; integers (a negative exponent: 0 unless |a| == 1), floating, complex
-
 PYDL_KERNEL(StripTable, maximum);  // out, a, b: NaN when either is; bool, integers, floating
 PYDL_KERNEL(StripTable, minimum);  // out, a, b: NaN when either is; bool, integers, floating
 PYDL_KERNEL(StripTable, fmax);     // out, a, b: NaN only when both are; floating
@@ -25,13 +18,11 @@ PYDL_KERNEL(StripTable, fmin);     // out, a, b: NaN only when both are; floatin
 
 PYDL_KERNEL(StripTable, neg);          // out, a; integers, floating, complex
 PYDL_KERNEL(StripTable, abs);          // out, a; bool, integers, floating
-PYDL_KERNEL(StripTable, abs_complex);  // out (real), a (complex); slot of the complex dtype
 PYDL_KERNEL(StripTable, conj);         // out, a; complex
 PYDL_KERNEL(StripTable, sign);         // out, a: -1, 0, 1 (NaN: 0); bool, integers, floating
 PYDL_KERNEL(StripTable, square);       // out, a; integers, floating, complex
 PYDL_KERNEL(StripTable, reciprocal);   // out, a; floating, complex
 PYDL_KERNEL(StripTable, copysign);     // out, a, b; floating
-PYDL_KERNEL(StripTable, hypot);        // out, a, b; floating
 
 PYDL_KERNEL(StripTable, addcmul);  // out, a, b, c: a + value * b * c; params: pointer to value; integers, floating, complex
 PYDL_KERNEL(StripTable, addcdiv);  // out, a, b, c: a + value * b / c; params: pointer to value; floating, complex

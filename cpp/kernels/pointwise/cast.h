@@ -8,7 +8,8 @@ namespace pydl::kernels::pointwise {
 // Operands: out, in. Indexed [destination][source], all dtypes.
 //
 // To bool: x != 0. Floating to integer: truncated; a value outside int32 (for targets of up to 32 bits) or int64 (uint32,
-// 64-bit targets) gives that type's lowest value, then wraps to the target - what x86 and torch do. Complex to real: the
+// 64-bit targets) gives that type's lowest value, then wraps to the target - what x86 and torch do; 2^64 and more gives
+// uint64 0. Complex to real: the
 // real part. To a half format: through float32, to nearest even.
 struct CastTable {
   StripFn slot[kNumDTypes][kNumDTypes] = {};

@@ -335,7 +335,8 @@ void run_half(const GemmArgs& g) {
 
 void run_plain(const GemmArgs& g) {
   const kernels::matmul::PlainGemmFn fn = kernels::matmul::plain_gemm()[g.dtype];
-  const kernels::matmul::PlainGemm p{g.n, g.k, g.a, g.a_row, g.a_col, g.b, g.b_row, g.b_col, g.c, g.c_row, g.alpha, g.beta, g.bias,
+  const kernels::matmul::PlainGemm p{g.n, g.k, g.a, g.a_row, g.a_col, g.b, g.b_row, g.b_col, g.c, g.c_row, g.alpha, g.beta,
+                                     g.bias_mode == BiasMode::None ? nullptr : g.bias,
                                      g.bias_mode == BiasMode::PerColumn, g.bias_mode == BiasMode::PerRow, g.activation == Activation::Relu};
   parallel_for(g.m, std::max<int64_t>(1, kParallelWork / 8 / (g.n * std::max<int64_t>(g.k, 1))),
                [&](int64_t begin, int64_t end) { fn(p, begin, end); });

@@ -58,7 +58,7 @@ PYDL_INLINE To convert_one(From x) {
     return to_bfloat16(static_cast<float>(x));
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     if constexpr (std::is_same_v<To, uint64_t>) {
-      if (x >= From(0x1p63) && x < From(0x1p64)) return static_cast<uint64_t>(x - From(0x1p63)) | (uint64_t(1) << 63);
+      if (x >= From(0x1p63)) return x < From(0x1p64) ? static_cast<uint64_t>(x - From(0x1p63)) | (uint64_t(1) << 63) : 0;
     }
     constexpr bool wide = sizeof(To) == 8 || std::is_same_v<To, uint32_t>;
     return static_cast<To>(truncate_or_lowest<std::conditional_t<wide, int64_t, int32_t>>(x));
