@@ -140,7 +140,7 @@ class AccumulateGrad final : public Node {
   Tensor variable;
 };
 
-Edge gradient_edge(const Tensor& t);
+Edge gradient_edge(const Tensor& t);  // t requires grad
 // The function that made `t`, brought up to date for views whose base was written to; null for leaves.
 Ref<Node> grad_fn(const Tensor& t);
 bool is_leaf(const Tensor& t);
@@ -189,6 +189,7 @@ class LambdaNode final : public Node {
   }
   std::string name() const override { return name_; }
   void release_saved() override {
+    if constexpr (std::is_trivially_destructible_v<F>) return;  // nothing saved: may run again, as in torch
     f_.reset();
     released = true;
   }
