@@ -218,12 +218,20 @@ PYDL_INLINE Mask<T> isnan(Vec<T> a) {
 
 // The second operand when either is NaN (the x86 rule), which is the fastest.
 template <class T>
-PYDL_INLINE Vec<T> min_second(Vec<T> a, Vec<T> b) {
-  return select(a < b, a, b);
+PYDL_INLINE Vec<T> min_second(Vec<T> a, Same<T> b) {
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    return native_min(a, b);
+  } else {
+    return select(a < b, a, b);
+  }
 }
 template <class T>
-PYDL_INLINE Vec<T> max_second(Vec<T> a, Vec<T> b) {
-  return select(a > b, a, b);
+PYDL_INLINE Vec<T> max_second(Vec<T> a, Same<T> b) {
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    return native_max(a, b);
+  } else {
+    return select(a > b, a, b);
+  }
 }
 // NaN when either operand is.
 template <class T>
@@ -294,6 +302,23 @@ PYDL_INLINE Vec<T> polynomial(Vec<T> x, const T (&c)[N]) {
 #pragma GCC unroll 32
   for (int i = N - 2; i >= 0; --i) y = mul_add(y, x, Vec<T>(c[i]));
   return y;
+}
+
+// A float vector as two double vectors and back (rounded to nearest even).
+struct DoublePair {
+  Vec<double> low, high;
+};
+typedef float HalfFloats __attribute__((vector_size(kVecBytes / 2)));
+struct FloatHalves {
+  HalfFloats low, high;
+};
+PYDL_INLINE DoublePair widen(Vec<float> v) {
+  const auto halves = std::bit_cast<FloatHalves>(v.raw);
+  return {__builtin_convertvector(halves.low, Vec<double>::Raw), __builtin_convertvector(halves.high, Vec<double>::Raw)};
+}
+PYDL_INLINE Vec<float> narrow(DoublePair p) {
+  return std::bit_cast<Vec<float>::Raw>(
+      FloatHalves{__builtin_convertvector(p.low.raw, HalfFloats), __builtin_convertvector(p.high.raw, HalfFloats)});
 }
 
 // v with the lanes of m replaced by f(args...) computed one by one: for the rare cases a vector form leaves out.
@@ -375,12 +400,14 @@ template <class T>
 PYDL_INLINE Vec<T> power_of_two(Vec<SignedLike<T>> n) {
   return bit_cast<T>((n + SignedLike<T>(FloatTraits<T>::exponent_bias)) << FloatTraits<T>::mantissa_bits);
 }
-// x * 2^n with |n| <= about twice the exponent bias; rounds once when the result is denormal.
+#if PYDL_ISA_LEVEL < 2
+// x * 2^n with |n| <= about twice the exponent bias, where the result is denormal rounded once.
 template <class T>
 PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
   const Vec<SignedLike<T>> half = n >> 1;
   return (x * power_of_two<T>(half)) * power_of_two<T>(n - half);
 }
+#endif
 
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA

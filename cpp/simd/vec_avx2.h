@@ -50,6 +50,11 @@ PYDL_INLINE Vec<double> mul_add(Vec<double> a, Vec<double> b, Vec<double> c) { r
 PYDL_INLINE Vec<float> sqrt(Vec<float> a) { return _mm256_sqrt_ps(a.raw); }
 PYDL_INLINE Vec<double> sqrt(Vec<double> a) { return _mm256_sqrt_pd(a.raw); }
 
+PYDL_INLINE Vec<float> native_min(Vec<float> a, Vec<float> b) { return _mm256_min_ps(a.raw, b.raw); }
+PYDL_INLINE Vec<float> native_max(Vec<float> a, Vec<float> b) { return _mm256_max_ps(a.raw, b.raw); }
+PYDL_INLINE Vec<double> native_min(Vec<double> a, Vec<double> b) { return _mm256_min_pd(a.raw, b.raw); }
+PYDL_INLINE Vec<double> native_max(Vec<double> a, Vec<double> b) { return _mm256_max_pd(a.raw, b.raw); }
+
 #define PYDL_VEC_ROUND(name, mode)                                                                                   \
   PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm256_round_ps(a.raw, (mode) | _MM_FROUND_NO_EXC); }            \
   PYDL_INLINE Vec<double> name(Vec<double> a) { return _mm256_round_pd(a.raw, (mode) | _MM_FROUND_NO_EXC); }

@@ -163,6 +163,21 @@ PYDL_INLINE Vec<double> mul_add(Vec<double> a, Vec<double> b, Vec<double> c) { r
 PYDL_INLINE Vec<float> sqrt(Vec<float> a) { return _mm512_maskz_sqrt_ps(0xffff, a.raw); }
 PYDL_INLINE Vec<double> sqrt(Vec<double> a) { return _mm512_maskz_sqrt_pd(0xff, a.raw); }
 
+PYDL_INLINE Vec<float> native_min(Vec<float> a, Vec<float> b) { return _mm512_maskz_min_ps(0xffff, a.raw, b.raw); }
+PYDL_INLINE Vec<float> native_max(Vec<float> a, Vec<float> b) { return _mm512_maskz_max_ps(0xffff, a.raw, b.raw); }
+PYDL_INLINE Vec<double> native_min(Vec<double> a, Vec<double> b) { return _mm512_maskz_min_pd(0xff, a.raw, b.raw); }
+PYDL_INLINE Vec<double> native_max(Vec<double> a, Vec<double> b) { return _mm512_maskz_max_pd(0xff, a.raw, b.raw); }
+
+// x * 2^n, rounded once.
+template <class T>
+PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
+  if constexpr (sizeof(T) == 4) {
+    return _mm512_maskz_scalef_ps(0xffff, x.raw, _mm512_maskz_cvtepi32_ps(0xffff, (__m512i)n.raw));
+  } else {
+    return _mm512_maskz_scalef_pd(0xff, x.raw, _mm512_maskz_cvtepi64_pd(0xff, (__m512i)n.raw));
+  }
+}
+
 #define PYDL_VEC_ROUND(name, mode)                                                                       \
   PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm512_maskz_roundscale_ps(0xffff, a.raw, mode); }   \
   PYDL_INLINE Vec<double> name(Vec<double> a) { return _mm512_maskz_roundscale_pd(0xff, a.raw, mode); }

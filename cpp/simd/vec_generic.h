@@ -37,6 +37,15 @@ PYDL_INLINE Vec<T> mul_add(Vec<T> a, Same<T> b, Same<T> c) {
   return a.raw * b.raw + c.raw;
 }
 
+template <class T>
+PYDL_INLINE Vec<T> native_min(Vec<T> a, Vec<T> b) {
+  return a.raw < b.raw ? a.raw : b.raw;
+}
+template <class T>
+PYDL_INLINE Vec<T> native_max(Vec<T> a, Vec<T> b) {
+  return a.raw > b.raw ? a.raw : b.raw;
+}
+
 #define PYDL_VEC_LANEWISE(name, builtin)                              \
   template <class T>                                                  \
   PYDL_INLINE Vec<T> name(Vec<T> a) {                                 \

@@ -24,7 +24,7 @@ constexpr int kNv = 2;  // vectors per tile row
 template <class T>
 constexpr int kNr = kNv * kLanes<T>;
 template <class T>
-constexpr int kKc = 256 * 4 / sizeof(T) > 256 ? 256 : 256;
+constexpr int kKc = PYDL_ISA_LEVEL == 2 ? 384 : 256;
 
 template <class T>
 struct TileArgs {

@@ -7,102 +7,24 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
-struct Add : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return a + b;
-  }
-};
-struct Sub : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return a - b;
-  }
-};
-struct Mul : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return a * b;
-  }
-};
-struct Div : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return a / b;
-  }
-};
-struct Or : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return a | b;
-  }
-};
-struct And : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return a & b;
-  }
-};
-struct Maximum : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return simd::PYDL_ISA::maximum(a, b);
-  }
-};
-struct Minimum : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return simd::PYDL_ISA::minimum(a, b);
-  }
-};
-struct Fmax : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return select(isnan(b), a, max_second(a, b));
-  }
-};
-struct Fmin : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return select(isnan(b), a, min_second(a, b));
-  }
-};
-struct Neg : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a) const {
-    return -a;
-  }
-};
-struct Abs : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a) const {
-    return simd::PYDL_ISA::abs(a);
-  }
-};
+PYDL_BINARY(Add, a + b)
+PYDL_BINARY(Sub, a - b)
+PYDL_BINARY(Mul, a * b)
+PYDL_BINARY(Div, a / b)
+PYDL_BINARY(Or, a | b)
+PYDL_BINARY(And, a & b)
+PYDL_BINARY(Maximum, simd::PYDL_ISA::maximum(a, b))
+PYDL_BINARY(Minimum, simd::PYDL_ISA::minimum(a, b))
+PYDL_BINARY(Fmax, select(isnan(b), a, max_second(a, b)))
+PYDL_BINARY(Fmin, select(isnan(b), a, min_second(a, b)))
+PYDL_UNARY(Neg, -a)
+PYDL_UNARY(Abs, simd::PYDL_ISA::abs(a))
 template <class T>
 struct Sign : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<T> operator()(Vec<T> a) const { return ones_where(a > T(0)) - ones_where(a < T(0)); }
 };
-struct Square : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a) const {
-    return a * a;
-  }
-};
+PYDL_UNARY(Square, a * a)
 template <class T>
 struct Reciprocal : NoParams {
   using NoParams::NoParams;
@@ -113,13 +35,7 @@ struct ComplexReciprocal : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Complex<T> operator()(Complex<T> a) const { return Complex<T>{1, 0} / a; }
 };
-struct CopySign : NoParams {
-  using NoParams::NoParams;
-  template <class V>
-  PYDL_INLINE V operator()(V a, V b) const {
-    return simd::PYDL_ISA::copysign(a, b);
-  }
-};
+PYDL_BINARY(CopySign, simd::PYDL_ISA::copysign(a, b))
 
 template <class T>
 struct Constant {
@@ -192,15 +108,6 @@ struct Conj : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Complex<T> operator()(Complex<T> a) const { return {a.real, -a.imag}; }
 };
-
-// Both complex slots, from functors on Complex<float> and Complex<double>.
-template <class F64, class F128, int Inputs>
-consteval StripTable complex_table() {
-  StripTable t;
-  t.slot[static_cast<int>(DType::Complex64)] = &scalar_strip<F64, Inputs, Complex64, Complex64>;
-  t.slot[static_cast<int>(DType::Complex128)] = &scalar_strip<F128, Inputs, Complex128, Complex128>;
-  return t;
-}
 
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA

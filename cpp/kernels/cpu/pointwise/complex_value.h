@@ -1,8 +1,7 @@
 // Complex numbers for scalar loops: std::complex would leave weak symbols, and its product calls the run-time library.
 #pragma once
 
-#include "core/dtype.h"
-#include "simd/vec.h"
+#include "kernels/cpu/pointwise/strip_loop.h"
 
 namespace pydl::simd::PYDL_ISA {
 namespace {
@@ -34,6 +33,15 @@ struct Complex {
 
 using Complex64 = Complex<float>;
 using Complex128 = Complex<double>;
+
+// Both complex slots, from functors on Complex<float> and Complex<double>.
+template <class F64, class F128, int Inputs>
+consteval StripTable complex_table() {
+  StripTable t;
+  t.slot[static_cast<int>(DType::Complex64)] = &scalar_strip<F64, Inputs, Complex64, Complex64>;
+  t.slot[static_cast<int>(DType::Complex128)] = &scalar_strip<F128, Inputs, Complex128, Complex128>;
+  return t;
+}
 
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA

@@ -255,6 +255,24 @@ struct NoParams {
   explicit NoParams(const void*) {}
 };
 
+// A functor without parameters, from an expression in a (and b, of type V).
+#define PYDL_UNARY(Name, expression)        \
+  struct Name : NoParams {                  \
+    using NoParams::NoParams;               \
+    template <class V>                      \
+    PYDL_INLINE V operator()(V a) const {   \
+      return expression;                    \
+    }                                       \
+  };
+#define PYDL_BINARY(Name, expression)           \
+  struct Name : NoParams {                      \
+    using NoParams::NoParams;                   \
+    template <class V>                          \
+    PYDL_INLINE V operator()(V a, V b) const {  \
+      return expression;                        \
+    }                                           \
+  };
+
 // Strip functions for functors on vectors: T^n -> T, and T^n -> bool.
 template <class F, int Unroll, class T, int... K>
 void map_strip_n(const Strip& s, std::integer_sequence<int, K...>) {
