@@ -116,7 +116,7 @@ PYDL_INLINE Vec<T> tanh(Vec<T> x) {
     const Vec<T> z = x * x;
     const Vec<T> small = mul_add(x * z, polynomial(z, c), x);
     const Vec<T> large = T(1) - T(2) / (exp(a + a) + T(1));
-    return select(a < T(1), small, copysign(large, x));
+    return copysign(select(a < T(1), small, large), x);
   } else {
     const Vec<T> e = expm1(a + a);
     const Vec<T> y = e / (e + T(2));

@@ -150,14 +150,14 @@ PYDL_INLINE Doubles asinh(Doubles x) {
   const Mask<double> large = a > 0x1p28;
   const Doubles b = select(large, Doubles(1.0), a);
   const Doubles square = b * b;
-  const Doubles y = log1p(select(large, a, b + square / (1.0 + simd::PYDL_ISA::sqrt(square + 1.0))));
+  const Doubles y = log1p(select(large, a - 1.0, b + square / (1.0 + simd::PYDL_ISA::sqrt(square + 1.0))));
   return copysign(select(large, y + kLn2, select(isnan(a), a, y)), x);
 }
 PYDL_INLINE Doubles acosh(Doubles x) {
   const Mask<double> large = x > 0x1p28;
   const Doubles t = x - 1.0;
-  const Doubles y = log1p(select(large, x, t + simd::PYDL_ISA::sqrt(2.0 * t + t * t)));
-  return select(large, y + kLn2, y);
+  const Doubles y = log1p(select(large, t, t + simd::PYDL_ISA::sqrt(2.0 * t + t * t)));
+  return select(x >= 1.0, select(large, y + kLn2, y), Doubles(FloatTraits<double>::quiet_nan));
 }
 PYDL_INLINE Doubles atanh(Doubles x) {
   const Doubles a = abs(x);
