@@ -116,7 +116,7 @@ PYDL_INLINE Vec<T> tanh(Vec<T> x) {
     const Vec<T> z = x * x;
     const Vec<T> small = mul_add(x * z, polynomial(z, c), x);
     const Vec<T> large = T(1) - T(2) / (exp(a + a) + T(1));
-    return select(a < T(1), small, copysign(large, x));
+    return copysign(select(a < T(1), small, large), x);
   } else {
     const Vec<T> e = expm1(a + a);
     const Vec<T> y = e / (e + T(2));
@@ -144,6 +144,8 @@ PYDL_INLINE LogParts<T> log_parts(Vec<T> x) {
   return {small_int_to_float<T>(e), m - T(1), e};
 }
 
+inline constexpr double kLogSeries[] = {0x1.5555555555558p-1, 0x1.999999999513fp-2, 0x1.2492492e1d0d9p-2, 0x1.c71c62b042dfcp-3, 0x1.7462c33b3e8d7p-3, 0x1.39fc8c69341e7p-3, 0x1.2b6e3cf95449ap-3};
+
 // ln(1 + f) - f to a few ulp, for f in [sqrt(1/2) - 1, sqrt(2) - 1].
 template <class T>
 PYDL_INLINE Vec<T> log1p_tail(Vec<T> f) {
@@ -152,11 +154,10 @@ PYDL_INLINE Vec<T> log1p_tail(Vec<T> f) {
     return f * f * polynomial(f, c);
   } else {
     // With s = f / (2 + f), ln(1 + f) = 2 s + s R(s^2), arranged as in fdlibm so that f stays exact.
-    static constexpr double c[] = {0x1.5555555555558p-1, 0x1.999999999513fp-2, 0x1.2492492e1d0d9p-2, 0x1.c71c62b042dfcp-3, 0x1.7462c33b3e8d7p-3, 0x1.39fc8c69341e7p-3, 0x1.2b6e3cf95449ap-3};
     const Vec<T> s = f / (T(2) + f);
     const Vec<T> z = s * s;
     const Vec<T> half_square = T(0.5) * f * f;
-    return s * mul_add(z, polynomial(z, c), half_square) - half_square;
+    return s * mul_add(z, polynomial(z, kLogSeries), half_square) - half_square;
   }
 }
 

@@ -34,17 +34,17 @@ PYDL_INLINE Quadrant reduce_half_pi(Doubles x) {
   const Doubles r = b + w2;
   return {n.integer, r, (b - r) + w2};
 }
+inline constexpr double kSinSeries[] = {-0x1.5555555555555p-3, 0x1.111111111111p-7, -0x1.a01a01a01993p-13, 0x1.71de3a545f9b2p-19, -0x1.ae6454110e23bp-26, 0x1.61217dacd9b67p-33, -0x1.ab17041785874p-41};
 PYDL_INLINE Doubles sin_kernel(Doubles r, Doubles r_lo) {
-  static constexpr double c[] = {-0x1.5555555555555p-3, 0x1.111111111111p-7, -0x1.a01a01a01993p-13, 0x1.71de3a545f9b2p-19, -0x1.ae6454110e23bp-26, 0x1.61217dacd9b67p-33, -0x1.ab17041785874p-41};
   const Doubles z = r * r;
-  return r + mul_add(r * z, polynomial(z, c), r_lo);
+  return r + mul_add(r * z, polynomial(z, kSinSeries), r_lo);
 }
+inline constexpr double kCosSeries[] = {0x1.5555555555555p-5, -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d07p-16, -0x1.27e4fb771265dp-22, 0x1.1eed8dead2a82p-29, -0x1.9394b8d28d60fp-37, 0x1.ab77a0c32ea6p-45};
 PYDL_INLINE Doubles cos_kernel(Doubles r, Doubles r_lo) {
-  static constexpr double c[] = {0x1.5555555555555p-5, -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d07p-16, -0x1.27e4fb771265dp-22, 0x1.1eed8dead2a82p-29, -0x1.9394b8d28d60fp-37, 0x1.ab77a0c32ea6p-45};
   const Doubles z = r * r;
   const Doubles half = 0.5 * z;
   const Doubles w = 1.0 - half;
-  return w + (((1.0 - w) - half) + (z * z * polynomial(z, c) - r * r_lo));
+  return w + (((1.0 - w) - half) + (z * z * polynomial(z, kCosSeries) - r * r_lo));
 }
 // The lanes with bit `bit` of n set.
 PYDL_INLINE Mask<double> bit_mask(Vec<int64_t> n, int64_t bit) { return mask_cast<double>((n & bit) != int64_t(0)); }
@@ -150,14 +150,14 @@ PYDL_INLINE Doubles asinh(Doubles x) {
   const Mask<double> large = a > 0x1p28;
   const Doubles b = select(large, Doubles(1.0), a);
   const Doubles square = b * b;
-  const Doubles y = log1p(select(large, a, b + square / (1.0 + simd::PYDL_ISA::sqrt(square + 1.0))));
+  const Doubles y = log1p(select(large, a - 1.0, b + square / (1.0 + simd::PYDL_ISA::sqrt(square + 1.0))));
   return copysign(select(large, y + kLn2, select(isnan(a), a, y)), x);
 }
 PYDL_INLINE Doubles acosh(Doubles x) {
   const Mask<double> large = x > 0x1p28;
   const Doubles t = x - 1.0;
-  const Doubles y = log1p(select(large, x, t + simd::PYDL_ISA::sqrt(2.0 * t + t * t)));
-  return select(large, y + kLn2, y);
+  const Doubles y = log1p(select(large, t, t + simd::PYDL_ISA::sqrt(2.0 * t + t * t)));
+  return select(x >= 1.0, select(large, y + kLn2, y), Doubles(FloatTraits<double>::quiet_nan));
 }
 PYDL_INLINE Doubles atanh(Doubles x) {
   const Doubles a = abs(x);

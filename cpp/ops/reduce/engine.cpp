@@ -19,6 +19,7 @@ constexpr int kMaxDims = ReduceSpec::kMaxDims;
 constexpr int64_t kGrain = 32768;   // elements that are worth a thread
 constexpr int64_t kGather = 4096;   // elements collected before a kernel sees them
 constexpr int64_t kShortRun = 32;   // shorter runs are gathered
+constexpr int64_t kShortRow = 16;   // rows up to this length are transposed
 
 // Combines states in the order they arrive as a binary tree: state i of 2^k neighbours always meets the same partners.
 class Cascade {
@@ -195,6 +196,24 @@ void reduce_segments(const Plan& p, const char* in, int64_t outputs) {
   }
 }
 
+// Short rows: blocks of them are transposed, so that vectors run across the outputs.
+void reduce_short_rows(const Plan& p, const char* in, int64_t outputs) {
+  const int64_t n = p.count, stride = p.kept.stride[0][0];
+  parallel_for(outputs, std::max<int64_t>(kColumnStripe, kGrain / n), [&](int64_t begin, int64_t end) {
+    alignas(64) char buffer[kColumnStripe * kShortRow * 16];
+    State states[kColumnStripe];
+    for (int64_t o = begin; o < end; o += kColumnStripe) {
+      const int64_t rows = std::min(kColumnStripe, end - o);
+      for (int64_t e = 0; e < n; ++e) gather(buffer + e * rows * p.item, in + o * stride + e * p.item, stride, rows, p.item);
+      p.reducer.columns(buffer, rows * p.item, n, rows, 0, states);
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t at[3] = {0, (o + r) * p.kept.stride[0][1], (o + r) * p.kept.stride[0][2]};
+        p.write(states[r], at);
+      }
+    }
+  });
+}
+
 void reduce_outputs(const Plan& p, const char* in, int64_t outputs) {
   const bool simple = p.kept.count <= 1 && p.run > 0 && p.segments == 1;
   parallel_for(outputs, std::max<int64_t>(1, kGrain / p.count), [&](int64_t begin, int64_t end) {
@@ -313,6 +332,7 @@ void reduce(ReduceOp op, const ReduceSpec& spec) {
   } else {
     p.segments = (p.count + kGather - 1) / kGather;
   }
+  if (p.run > 0 && p.count <= kShortRow && p.kept.count == 1 && outputs >= 64) return reduce_short_rows(p, spec.in, outputs);
   if (outputs < num_threads() && p.segments > 1 && outputs * p.count > kGrain) return reduce_segments(p, spec.in, outputs);
   reduce_outputs(p, spec.in, outputs);
 }

@@ -93,9 +93,23 @@ PYDL_INLINE void sum_columns(const char* in, int64_t row_stride, int64_t rows, i
     for (int64_t j = 0; j < whole; j += L) add(carry + j, map(V<T>{}, load_wide(row(r) + j)));
   }
   if (whole < cols) {
-    double rest[kLanes<T>] = {};
-    for (r = 0; r < rows; ++r) add(rest, map(V<T>{}, load_padded(row(r) + whole, static_cast<int>(cols - whole), T(0))));
-    for (int64_t j = whole; j < cols; ++j) carry[j] = rest[j - whole];
+    const int rest = static_cast<int>(cols - whole);
+    const auto get = [rest](const S* q) {
+      if constexpr (sizeof(S) == sizeof(T)) {
+        return load_part(q, rest);
+      } else {
+        return load_padded(q, rest, T(0));
+      }
+    };
+    double sums[kLanes<T>] = {};
+    for (r = 0; r + 8 <= rows; r += 8) {
+      V<T> x[8];
+#pragma GCC unroll 8
+      for (int u = 0; u < 8; ++u) x[u] = map(V<T>{}, get(row(r + u) + whole));
+      add(sums, ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7])));
+    }
+    for (; r < rows; ++r) add(sums, map(V<T>{}, get(row(r) + whole)));
+    for (int64_t j = whole; j < cols; ++j) carry[j] = sums[j - whole];
   }
 }
 
