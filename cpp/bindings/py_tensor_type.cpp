@@ -396,7 +396,7 @@ PyMemberDef tensor_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyTensor
 PyType_Slot tensor_slots[] = {
     SLOT(tp_new, tensor_new), SLOT(tp_dealloc, tensor_dealloc), SLOT(tp_traverse, tensor_traverse), SLOT(tp_clear, tensor_clear),
     SLOT(tp_setattro, tensor_setattro), SLOT(tp_richcompare, tensor_richcompare), SLOT(tp_hash, tensor_hash), SLOT(tp_iter, tensor_iter),
-    {Py_tp_members, tensor_members}, SLOT(nb_add, nb_add), SLOT(nb_subtract, nb_subtract), SLOT(nb_multiply, nb_multiply),
+    SLOT(bf_getbuffer, tensor_getbuffer), SLOT(bf_releasebuffer, tensor_releasebuffer), {Py_tp_members, tensor_members}, SLOT(nb_add, nb_add), SLOT(nb_subtract, nb_subtract), SLOT(nb_multiply, nb_multiply),
     SLOT(nb_true_divide, nb_true_divide), SLOT(nb_floor_divide, nb_floor_divide), SLOT(nb_remainder, nb_remainder), SLOT(nb_power, nb_power),
     SLOT(nb_and, nb_and), SLOT(nb_or, nb_or), SLOT(nb_xor, nb_xor), SLOT(nb_lshift, nb_lshift), SLOT(nb_rshift, nb_rshift),
     SLOT(nb_matrix_multiply, nb_matrix_multiply), SLOT(nb_inplace_add, nb_iadd), SLOT(nb_inplace_subtract, nb_isub),

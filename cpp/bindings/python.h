@@ -114,7 +114,10 @@ int64_t to_index(PyObject* o, const char* op, const char* argument);
 
 // ---- NumPy -----------------------------------------------------------------------------------------------------
 
+bool init_numpy();
 bool is_ndarray(PyObject* o);
+int tensor_getbuffer(PyObject* self, Py_buffer* view, int flags);
+void tensor_releasebuffer(PyObject* self, Py_buffer* view);
 Tensor from_numpy(PyObject* array, bool copy);
 PyObject* to_numpy(const Tensor& t);
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype);

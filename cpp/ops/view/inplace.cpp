@@ -176,6 +176,8 @@ void check_geometry(const Tensor& input, IntSpan size, IntSpan stride, int64_t o
 
 }  // namespace
 
+Ref<Node> strided_view_node(const Tensor& input, IntSpan size, IntSpan stride, int64_t offset) { return as_strided_node(input, size, stride, offset); }
+
 Tensor gather_windows(const Tensor& gradient, IntSpan sizes, IntSpan view_sizes, IntSpan view_strides, int64_t offset) {
   return as_strided_backward(gradient, {Dims(sizes), contiguous_strides(sizes), 0}, {Dims(view_sizes), Dims(view_strides), offset});
 }

@@ -46,6 +46,9 @@ Tensor scatter_view(const Tensor& gradient, IntSpan sizes, F f);
 // where the view's strides and offset point. Differentiable.
 Tensor gather_windows(const Tensor& gradient, IntSpan sizes, IntSpan view_sizes, IntSpan view_strides, int64_t offset);
 
+// The function behind a view with these strides of a tensor in any dense layout.
+Ref<autograd::Node> strided_view_node(const Tensor& input, IntSpan size, IntSpan stride, int64_t offset);
+
 // No two elements share memory and there are no gaps: numel consecutive elements in some order.
 bool is_dense(const Tensor& t);
 // Strides of a fresh tensor that keeps the dim order of `t` (dense or not).
