@@ -13,6 +13,9 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
+// P is in t minus this: about the middle of its range, where the coefficients stay small.
+inline constexpr float kTailCentre = 0.5625f;
+
 // exp(-square / 2) and exp(-square / 2) t P(t), the normal tail probability.
 template <class T>
 struct NormalTail {
@@ -27,21 +30,21 @@ PYDL_INLINE Vec<T> exp_two_words(Vec<T> hi, Vec<T> lo) {
 }
 // For a >= 0.
 PYDL_INLINE NormalTail<float> normal_tail(Vec<float> a) {
-  static constexpr float c[] = {0x1.ea3c9ap-4f, 0x1.e9c3fep-4f, 0x1.c38758p-4f, 0x1.41108p-4f, 0x1.89e992p-4f, -0x1.456a34p-4f, 0x1.88d48ap-3f, -0x1.d36be6p-3f, 0x1.cc91b2p-4f, -0x1.51eb16p-6f};
+  static constexpr float c[] = {0x1.f39c0cp-3f, 0x1.800f5ep-2f, 0x1.8da4a8p-2f, 0x1.cf2cbep-3f, 0x1.8a9c5cp-9f, -0x1.68a664p-4f, -0x1.37a968p-6f, 0x1.5ee2bep-5f, 0x1.07214ep-7f, -0x1.51eb16p-6f};
   a = min_second(Vec<float>(20.0f), a);
   const Pair<float> square = two_product(a, a);
   const Vec<float> density = exp_two_words(-0.5f * square.hi, -0.5f * square.lo);
   const Vec<float> t = 1.0f / mul_add(a, 0.3f, 1.0f);
-  return {density, density * (t * polynomial(t, c))};
+  return {density, density * (t * polynomial(t - kTailCentre, c))};
 }
 
 // exp(-x^2) t P(t), t = 1 / (1 + 0.3 x), for x >= 0.
 PYDL_INLINE Vec<double> erfc_positive(Vec<double> x) {
-  static constexpr double c[] = {0x1.5aa359384bc1p-3, 0x1.5aa35930d3d26p-3, 0x1.4b0a14e7ea9fap-3, 0x1.2bd774a87e9d3p-3, 0x1.fe4ffe48e0536p-4, 0x1.9242b6ab08e7fp-4, 0x1.205db7966c2cp-4, 0x1.5b12dc0b449fep-5, 0x1.d14134da152cfp-6, -0x1.78fe6bc64182bp-6, 0x1.8b7787d83bd1cp-4, -0x1.2562d112805d6p-2, 0x1.4b8c1796c029bp-1, -0x1.3d294ff72c2dbp+0, 0x1.ea91f5018c53p+0, -0x1.31896a3db516dp+1, 0x1.2ef55e9ea6f11p+1, -0x1.d132075bfc6edp+0, 0x1.0bae8e1959297p+0, -0x1.bc5f499899bb2p-2, 0x1.f6369ea97c2c9p-4, -0x1.5a58e7d625ac8p-6, 0x1.b8dd020c3d5eep-10};
+  static constexpr double c[] = {0x1.739b770292545p-2, 0x1.543a842b9ca3p-1, 0x1.fe108a00a6c19p-1, 0x1.34562a4e92764p+0, 0x1.21a36682b35f9p+0, 0x1.81e56d62b72d8p-1, 0x1.043c364917d2ap-2, -0x1.7668175504d61p-4, -0x1.2c5a0ab7254p-3, -0x1.ab0f0d32888ep-6, 0x1.d2d5dbe1e3921p-5, 0x1.ba6dc5d3b5314p-6, -0x1.8d1fdf07f0355p-6, -0x1.1417142091468p-6, 0x1.ab270c483524p-7, 0x1.34172fbc7db62p-7, -0x1.1e42f7df5f08ep-7, -0x1.312c94c2cae5cp-8, 0x1.a2e7d8c25edccp-8, 0x1.cabc43698e2dfp-10, -0x1.11d683838ae83p-8, -0x1.577e102b8d453p-12, 0x1.b8dd020c3d5eep-10};
   x = min_second(Vec<double>(40.0), x);
   const Pair<double> square = two_product(x, x);
   const Vec<double> t = 1.0 / mul_add(x, 0.3, 1.0);
-  return exp_two_words(-square.hi, -square.lo) * (t * polynomial(t, c));
+  return exp_two_words(-square.hi, -square.lo) * (t * polynomial(t - double(kTailCentre), c));
 }
 PYDL_INLINE NormalTail<double> normal_tail(Vec<double> a) {
   constexpr double root_half = 0x1.6a09e667f3bcdp-1, root_half_rest = -0x1.bdd3413b26456p-55;
@@ -62,7 +65,7 @@ PYDL_INLINE Vec<T> normal_cdf(Vec<T> x, const NormalTail<T>& tail) {
 
 PYDL_INLINE Vec<float> erf(Vec<float> x) {
   // erf(x) / x - 1 in x^2 on [0, 1].
-  static constexpr float c[] = {0x1.06ebbp-3f, -0x1.812746p-2f, 0x1.ce2f2p-4f, -0x1.b82cbcp-6f, 0x1.565898p-8f, -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
+  static constexpr float c[] = {0x1.06eba8p-3f, -0x1.812746p-2f, 0x1.ce2f2p-4f, -0x1.b82cbcp-6f, 0x1.565898p-8f, -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
   const Vec<float> a = abs(x);
   const Vec<float> small = mul_add(x, polynomial(x * x, c), x);
   const Vec<float> large = 1.0f - 2.0f * normal_tail(a * 0x1.6a09e6p+0f).probability;

@@ -60,8 +60,10 @@ PYDL_INLINE Vec<T> clamp_keeping_nan(Vec<T> x, T low, T high) {
 template <class T>
 PYDL_INLINE Vec<T> exp(Vec<T> x) {
   using C = ExpConstants<T>;
-  const ExpParts<T> p = exp_parts(clamp_keeping_nan(x, C::lowest, C::highest));
-  return scale_by_power(T(1) + (p.r + p.tail), p.n);
+  x = clamp_keeping_nan(x, C::lowest, C::highest);
+  const Rounded<T> n = round_to_int(x * C::log2_e);
+  const Vec<T> r = neg_mul_add(n.value, C::ln2_lo, neg_mul_add(n.value, C::ln2_hi, x));
+  return scale_by_power(T(1) + mul_add(r * r, polynomial(r, C::tail), r), n);
 }
 
 // e^x / 2, which does not overflow before e^x / 2 does.
@@ -104,7 +106,7 @@ PYDL_INLINE Vec<T> expm1(Vec<T> x) {
 template <class T>
 PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> e = exp(-abs(x));
-  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e) + (x - x);
+  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
 }
 
 template <class T>
@@ -140,7 +142,7 @@ PYDL_INLINE LogParts<T> log_parts(Vec<T> x) {
   const Vec<I> bits = bit_cast<I>(scaled) - sqrt_half;
   Vec<I> e = bits >> F::mantissa_bits;
   const Vec<T> m = bit_cast<T>((bits & I((I(1) << F::mantissa_bits) - 1)) + sqrt_half);
-  e = e - (bit_cast<I>(ones_where(mask_cast<I>(denormal))) * I(F::mantissa_bits));
+  e = e - select(mask_cast<I>(denormal), Vec<I>(I(F::mantissa_bits)), Vec<I>(I(0)));
   return {small_int_to_float<T>(e), m - T(1), e};
 }
 
@@ -181,9 +183,7 @@ template <class T>
 PYDL_INLINE Vec<T> log_combine(const LogParts<T>& p, const LogBase<T>& base, Vec<T> correction) {
   const Vec<T> tail = log1p_tail(p.fraction) + correction;
   if (base.scale_hi == T(1)) {
-    const Pair<T> sum = fast_two_sum(p.exponent * base.step_hi, p.fraction);
-    const Vec<T> lo = select(p.exponent == T(0), Vec<T>(T(0)), sum.lo);
-    return select(p.exponent == T(0), p.fraction, sum.hi) + (mul_add(p.exponent, base.step_lo, lo) + tail);
+    return mul_add(p.exponent, base.step_hi, p.fraction + mul_add(p.exponent, base.step_lo, tail));
   }
   const Pair<T> lead = two_product(p.fraction, Vec<T>(base.scale_hi));
   const Pair<T> sum = two_sum(p.exponent * base.step_hi, lead.hi);

@@ -164,13 +164,49 @@ PYDL_INLINE Doubles atanh(Doubles x) {
   return copysign(0.5 * log1p((a + a) / (1.0 - a)), x);
 }
 
+// Float sine and cosine of arguments up to 2^15 natively: pi/2 in three words of 24 bits and fused operations leave the
+// reduced argument with a second word. Without FMA, and beyond, by double.
+inline constexpr float kFloatTrigLimit = 0x1p15f;
+template <bool Cosine>
+PYDL_INLINE Vec<float> sin_or_cos(Vec<float> x) {
+  static constexpr float sin_series[] = {-0x1.555556p-3f, 0x1.111108p-7f, -0x1.a00f98p-13f, 0x1.6cd732p-19f};
+  static constexpr float cos_series[] = {0x1.555556p-5f, -0x1.6c16b8p-10f, 0x1.a010dap-16f, -0x1.241da4p-22f};
+  constexpr float p1 = 0x1.921fb6p+0f, p2 = -0x1.777a5cp-25f, p3 = -0x1.ee59dap-50f;
+  const Rounded<float> n = round_to_int(x * 0x1.45f306p-1f);
+  const Vec<float> a = neg_mul_add(n.value, p1, x);
+  const Pair<float> shift = two_product(n.value, Vec<float>(p2));
+  const Vec<float> r = a - shift.hi;
+  const Vec<float> r_lo = neg_mul_add(n.value, p3, ((a - r) - shift.hi) - shift.lo);
+  const Vec<float> z = r * r;
+  const Vec<float> sine = r + mul_add(r * z, polynomial(z, sin_series), r_lo);
+  const Vec<float> half = 0.5f * z, w = 1.0f - half;
+  const Vec<float> cosine = w + (((1.0f - w) - half) + mul_add(z * z, polynomial(z, cos_series), -(r * r_lo)));
+  const Vec<int32_t> quadrant = n.integer + int32_t(Cosine ? 1 : 0);
+  const Vec<float> y = select(mask_cast<float>((quadrant & 1) != 0), cosine, sine);
+  const Vec<float> signed_y = y ^ bit_cast<float>((quadrant & 2) << 30);
+  if constexpr (Cosine) {
+    return patch_lanes(~(abs(x) < kFloatTrigLimit), signed_y, [](float v) { return static_cast<float>(__builtin_cos(v)); }, x);
+  } else {
+    return patch_lanes(~(abs(x) < kFloatTrigLimit), select(x == 0.0f, x, signed_y),
+                       [](float v) { return static_cast<float>(__builtin_sin(v)); }, x);
+  }
+}
+PYDL_INLINE Vec<float> sin(Vec<float> x) {
+  if constexpr (kHasFma) return sin_or_cos<false>(x);
+  const DoublePair p = widen(x);
+  return narrow(DoublePair{sin(p.low), sin(p.high)});
+}
+PYDL_INLINE Vec<float> cos(Vec<float> x) {
+  if constexpr (kHasFma) return sin_or_cos<true>(x);
+  const DoublePair p = widen(x);
+  return narrow(DoublePair{cos(p.low), cos(p.high)});
+}
+
 #define PYDL_VIA_DOUBLE(name)                           \
   PYDL_INLINE Vec<float> name(Vec<float> x) {           \
     const DoublePair p = widen(x);                      \
     return narrow(DoublePair{name(p.low), name(p.high)}); \
   }
-PYDL_VIA_DOUBLE(sin)
-PYDL_VIA_DOUBLE(cos)
 PYDL_VIA_DOUBLE(tan)
 PYDL_VIA_DOUBLE(asin)
 PYDL_VIA_DOUBLE(acos)

@@ -409,6 +409,16 @@ PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
 }
 #endif
 
+// x * 2^n with n in whichever form is cheaper.
+template <class T>
+PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, const Rounded<T>& n) {
+#if PYDL_ISA_LEVEL == 2
+  return scale_by_float_power(x, n.value);
+#else
+  return scale_by_power(x, n.integer);
+#endif
+}
+
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA
 

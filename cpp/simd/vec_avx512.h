@@ -169,6 +169,8 @@ PYDL_INLINE Vec<double> native_min(Vec<double> a, Vec<double> b) { return _mm512
 PYDL_INLINE Vec<double> native_max(Vec<double> a, Vec<double> b) { return _mm512_maskz_max_pd(0xff, a.raw, b.raw); }
 
 // x * 2^n, rounded once.
+PYDL_INLINE Vec<float> scale_by_float_power(Vec<float> x, Vec<float> n) { return _mm512_maskz_scalef_ps(0xffff, x.raw, n.raw); }
+PYDL_INLINE Vec<double> scale_by_float_power(Vec<double> x, Vec<double> n) { return _mm512_maskz_scalef_pd(0xff, x.raw, n.raw); }
 template <class T>
 PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
   if constexpr (sizeof(T) == 4) {
