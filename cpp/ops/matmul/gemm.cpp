@@ -1,0 +1,393 @@
+#include "ops/matmul/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/parallel.h"
+#include "kernels/matmul/gemm.h"
+#include "ops/matmul/workspace.h"
+
+namespace pydl {
+namespace {
+
+using kernels::matmul::GemmBlock;
+using kernels::matmul::GemmOutput;
+using kernels::matmul::GemmTable;
+using kernels::matmul::kMaxSkinnyRows;
+using kernels::matmul::SkinnyGemm;
+
+// A fork/join costs about 3000 cycles: below this many multiply-adds one thread is faster.
+constexpr int64_t kParallelWork = int64_t{1} << 18;
+// Operands that fit the caches together are multiplied where they lie.
+constexpr int64_t kDirectBytes = 192 * 1024;
+// Products with a huge k and few elements are cut along k into at most this many parts, added in order.
+constexpr int64_t kMaxSplits = 16;
+constexpr int64_t kSplitElements = 512 * 512;
+
+thread_local Workspace a_space, b_space, c_space;
+
+template <class T>
+const GemmTable<T>& table() {
+  if constexpr (sizeof(T) == 4) {
+    return kernels::matmul::gemm_f32();
+  } else {
+    return kernels::matmul::gemm_f64();
+  }
+}
+
+// A product in the compute type T; a, b, c point to elements of `source`, which is T or a 16-bit format (then c is a T
+// buffer and the caller rounds).
+template <class T>
+struct Problem {
+  DType source;
+  int64_t source_size;
+  int64_t m, n, k;
+  const char* a;
+  int64_t a_row, a_col;
+  const char* b;
+  int64_t b_row, b_col;
+  T* c;
+  int64_t c_row;
+  GemmOutput<T> out;
+};
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+template <class T>
+const T* shift(const T* p, int64_t n) {
+  return p ? p + n : nullptr;
+}
+
+template <class T>
+Problem<T> part(const Problem<T>& p, int64_t i, int64_t m, int64_t j, int64_t n) {
+  Problem<T> q = p;
+  q.m = m;
+  q.n = n;
+  q.a += i * p.a_row * p.source_size;
+  q.b += j * p.b_col * p.source_size;
+  q.c += i * p.c_row + j;
+  q.out.bias_m = shift(p.out.bias_m, i);
+  q.out.bias_n = shift(p.out.bias_n, j);
+  return q;
+}
+
+template <class T>
+void write_output(T* c, int64_t c_row, int64_t c_col, const T* y, int64_t y_row, int64_t m, int64_t n, const GemmOutput<T>& out) {
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      T v = y ? out.alpha * y[i * y_row + j] : T(0);
+      T& target = c[i * c_row + j * c_col];
+      if (out.beta != 0) v += out.beta * target;
+      if (out.bias_n) v += out.bias_n[j];
+      if (out.bias_m) v += out.bias_m[i];
+      target = out.relu && v < 0 ? T(0) : v;
+    }
+  }
+}
+
+// ---- small: no packing, except of a b whose rows are not contiguous ----
+
+template <class T>
+bool is_direct(const Problem<T>& p) {
+  if (p.source_size != static_cast<int64_t>(sizeof(T))) return false;
+  const int64_t bytes = (p.m * p.k + p.k * p.n + p.m * p.n) * static_cast<int64_t>(sizeof(T));
+  return bytes <= kDirectBytes;
+}
+
+template <class T>
+void run_direct(const Problem<T>& p) {
+  const GemmTable<T>& t = table<T>();
+  GemmBlock<T> g{p.m, p.n, p.k, reinterpret_cast<const T*>(p.a), p.a_row, p.a_col, t.mr * p.a_row, reinterpret_cast<const T*>(p.b),
+                 p.b_row, t.nr, p.c, p.c_row, p.out};
+  if (p.b_col != 1 && p.n > 1) {
+    T* packed = b_space.get<T>(ceil_div(p.n, t.nr) * t.nr * p.k);
+    t.pack_b(packed, p.k * t.nr, p.b, p.source, p.b_row, p.b_col, p.k, p.n);
+    g.b = packed;
+    g.b_row = t.nr;
+    g.b_panel = p.k * t.nr;
+  }
+  t.block(g);
+}
+
+// ---- general: Goto blocking on one thread ----
+
+template <class T>
+void run_blocked(const Problem<T>& p) {
+  const GemmTable<T>& t = table<T>();
+  const int64_t kc = t.kc, mc = t.mc, nr = t.nr;
+  constexpr int64_t kStripe = 256;  // columns of b packed at a time, so that they are still in L2 when first used
+  const int64_t nc = std::min<int64_t>(ceil_div(p.n, nr) * nr, 4096);
+  const bool one_block = p.m <= mc;
+  T* a_pack = a_space.get<T>(ceil_div(std::min(p.m, mc), t.mr) * t.mr * std::min(p.k, kc));
+  T* b_pack = b_space.get<T>((one_block ? std::min(nc, kStripe) : nc) * std::min(p.k, kc));
+  const bool by_panels = p.a_row == 1 && p.a_col != 1;
+  for (int64_t jc = 0; jc < p.n; jc += nc) {
+    const int64_t n = std::min(nc, p.n - jc);
+    for (int64_t pc = 0; pc < p.k; pc += kc) {
+      const int64_t k = std::min(kc, p.k - pc);
+      GemmOutput<T> out = p.out;
+      if (pc > 0) out.beta = 1;
+      if (pc + k < p.k) out.bias_n = out.bias_m = nullptr, out.relu = false;
+      for (int64_t ic = 0; ic < p.m; ic += mc) {
+        const int64_t m = std::min(mc, p.m - ic);
+        t.pack_a(a_pack, p.a + (ic * p.a_row + pc * p.a_col) * p.source_size, p.source, p.a_row, p.a_col, m, k);
+        GemmBlock<T> g;
+        g.m = m;
+        g.k = k;
+        g.a = a_pack;
+        g.a_row = by_panels ? 1 : k;
+        g.a_col = by_panels ? t.mr : 1;
+        g.a_panel = t.mr * k;
+        g.b_row = nr;
+        g.b_panel = nr * k;
+        g.c_row = p.c_row;
+        for (int64_t js = 0; js < n; js += kStripe) {
+          g.n = std::min(kStripe, n - js);
+          T* b = one_block ? b_pack : b_pack + js * k;
+          if (ic == 0) {
+            t.pack_b(b, g.b_panel, p.b + (pc * p.b_row + (jc + js) * p.b_col) * p.source_size, p.source, p.b_row, p.b_col, k, g.n);
+          }
+          g.b = b;
+          g.c = p.c + ic * p.c_row + jc + js;
+          g.out = out;
+          g.out.bias_n = shift(out.bias_n, jc + js);
+          g.out.bias_m = shift(out.bias_m, ic);
+          t.block(g);
+        }
+      }
+    }
+  }
+}
+
+// Cuts c into a grid of independent parts, as square as the thread count allows: each part packs what it needs.
+template <class T>
+void run_grid(const Problem<T>& p, void (*run)(const Problem<T>&)) {
+  const GemmTable<T>& t = table<T>();
+  const int64_t threads = p.m * p.n * p.k < kParallelWork || in_parallel_region() ? 1 : num_threads();
+  if (threads == 1) return run(p);
+  const int64_t row_tiles = ceil_div(p.m, t.mr), col_tiles = ceil_div(p.n, t.nr);
+  int64_t best_rows = 1;
+  double best = -1;
+  for (int64_t rows = 1; rows <= threads; ++rows) {
+    const int64_t cols = threads / rows;
+    // Time of the largest part: its tiles, plus packing its share of a and b (about 16 multiply-adds per element).
+    const double m = static_cast<double>(ceil_div(row_tiles, rows) * t.mr), n = static_cast<double>(ceil_div(col_tiles, cols) * t.nr);
+    const double cost = m * n + 16 * (m + n);
+    if (best < 0 || cost < best) best = cost, best_rows = rows;
+  }
+  const int64_t rows = std::min(best_rows, row_tiles), cols = std::min(threads / best_rows, col_tiles);
+  parallel_tasks(rows * cols, [&](int64_t task) {
+    const int64_t r = task / cols, c = task % cols;
+    const int64_t i0 = std::min(p.m, row_tiles * r / rows * t.mr), i1 = std::min(p.m, row_tiles * (r + 1) / rows * t.mr);
+    const int64_t j0 = std::min(p.n, col_tiles * c / cols * t.nr), j1 = std::min(p.n, col_tiles * (c + 1) / cols * t.nr);
+    if (i1 > i0 && j1 > j0) run(part(p, i0, i1 - i0, j0, j1 - j0));
+  });
+}
+
+// ---- huge k, few elements: parts of k in parallel, summed in order ----
+
+template <class T>
+int64_t split_count(const Problem<T>& p) {
+  const int64_t least = 2048;
+  if (p.m * p.n > kSplitElements || p.k < 2 * least || p.k < 8 * std::max(p.m, p.n)) return 1;
+  return std::min(kMaxSplits, p.k / least);
+}
+
+template <class T>
+void run_split(const Problem<T>& p, int64_t splits) {
+  const int64_t size = p.m * p.n, kc = table<T>().kc, blocks = ceil_div(p.k, kc);
+  T* partial = c_space.get<T>(splits * size);
+  const auto task = [&](int64_t s) {
+    const int64_t begin = std::min(p.k, blocks * s / splits * kc), end = std::min(p.k, blocks * (s + 1) / splits * kc);
+    Problem<T> q = p;
+    q.k = end - begin;
+    q.a += begin * p.a_col * p.source_size;
+    q.b += begin * p.b_row * p.source_size;
+    q.c = partial + s * size;
+    q.c_row = p.n;
+    q.out = {T(1), T(0), nullptr, nullptr, false};
+    run_blocked(q);
+  };
+  parallel_tasks(splits, task);
+  parallel_for(size, 32768, [&](int64_t begin, int64_t end) {
+    for (int64_t s = 1; s < splits; ++s) {
+      const T* from = partial + s * size;
+      for (int64_t i = begin; i < end; ++i) partial[i] += from[i];
+    }
+  });
+  write_output(p.c, p.c_row, int64_t{1}, partial, p.n, p.m, p.n, p.out);
+}
+
+// ---- few rows (or, transposed, few columns) ----
+
+// The other operand is streamed once. c may have any strides here.
+template <class T>
+void run_skinny(const Problem<T>& p, int64_t c_col, bool dots) {
+  const GemmTable<T>& t = table<T>();
+  const T* a = reinterpret_cast<const T*>(p.a);
+  const T* b = reinterpret_cast<const T*>(p.b);
+  int64_t a_row = p.a_row, a_col = p.a_col;
+  if (dots && a_col != 1) {
+    T* copy = a_space.get<T>(p.m * p.k);
+    for (int64_t i = 0; i < p.m; ++i) {
+      for (int64_t q = 0; q < p.k; ++q) copy[i * p.k + q] = a[i * a_row + q * a_col];
+    }
+    a = copy;
+    a_row = p.k;
+    a_col = 1;
+  }
+  T* y = c_space.get<T>(p.m * p.n);
+  const int64_t grain = std::max<int64_t>(64, kParallelWork / 4 / (p.m * p.k));
+  parallel_for(p.n, grain, [&](int64_t begin, int64_t end) {
+    const SkinnyGemm<T> g{p.m, end - begin, p.k, a, a_row, a_col, b + begin * p.b_col, dots ? p.b_col : p.b_row, y + begin, p.n};
+    (dots ? t.skinny_dots : t.skinny_rows)(g);
+  });
+  write_output(p.c, p.c_row, c_col, y, p.n, p.m, p.n, p.out);
+}
+
+template <class T>
+bool try_skinny(const Problem<T>& p) {
+  if (p.source_size != static_cast<int64_t>(sizeof(T)) || p.k < 16) return false;
+  if (p.m <= kMaxSkinnyRows && p.n >= 32) {
+    if (p.b_col == 1 || p.b_row == 1) return run_skinny(p, 1, p.b_col != 1), true;
+  }
+  if (p.n <= kMaxSkinnyRows && p.m >= 32 && (p.a_col == 1 || p.a_row == 1)) {
+    Problem<T> q = p;
+    std::swap(q.m, q.n);
+    q.a = p.b, q.a_row = p.b_col, q.a_col = p.b_row;
+    q.b = p.a, q.b_row = p.a_col, q.b_col = p.a_row;
+    q.c_row = 1;
+    std::swap(q.out.bias_m, q.out.bias_n);
+    return run_skinny(q, p.c_row, q.b_col != 1), true;
+  }
+  return false;
+}
+
+// Chooses the method by the shape of the whole problem: the parts of a threaded run must not choose differently.
+template <class T>
+void run(const Problem<T>& p) {
+  if (try_skinny(p)) return;
+  if (is_direct(p)) return run_grid(p, run_direct<T>);
+  const int64_t splits = split_count(p);
+  if (splits > 1) return run_split(p, splits);
+  run_grid(p, run_blocked<T>);
+}
+
+template <class T>
+Problem<T> make_problem(const GemmArgs& g) {
+  Problem<T> p;
+  p.source = g.dtype;
+  p.source_size = item_size(g.dtype);
+  p.m = g.m, p.n = g.n, p.k = g.k;
+  p.a = static_cast<const char*>(g.a), p.a_row = g.a_row, p.a_col = g.k == 1 ? 1 : g.a_col;
+  p.b = static_cast<const char*>(g.b), p.b_row = g.b_row, p.b_col = g.n == 1 ? 1 : g.b_col;
+  p.c = static_cast<T*>(g.c), p.c_row = g.c_row;
+  const T* bias = static_cast<const T*>(g.bias);
+  p.out.alpha = static_cast<T>(g.alpha);
+  p.out.beta = static_cast<T>(g.beta);
+  p.out.bias_n = g.bias_mode == BiasMode::PerColumn ? bias : nullptr;
+  p.out.bias_m = g.bias_mode == BiasMode::PerRow ? bias : nullptr;
+  p.out.relu = g.activation == Activation::Relu;
+  return p;
+}
+
+template <class T>
+void run_float(const GemmArgs& g) {
+  const Problem<T> p = make_problem<T>(g);
+  if (p.k == 0 || p.out.alpha == 0) return write_output<T>(p.c, p.c_row, 1, nullptr, 0, p.m, p.n, p.out);
+  run(p);
+}
+
+float widen(float16 x) { return to_float(x); }
+float widen(bfloat16 x) { return to_float(x); }
+void narrow(float16& out, float x) { out = to_float16(x); }
+void narrow(bfloat16& out, float x) { out = to_bfloat16(x); }
+
+// The product is formed in a float32 buffer and rounded once.
+template <class H>
+void run_half(const GemmArgs& g) {
+  thread_local Workspace space;
+  float* y = space.get<float>(g.m * g.n);
+  GemmArgs plain = g;
+  plain.c = y;
+  plain.c_row = g.n;
+  plain.alpha = 1;
+  plain.beta = 0;
+  plain.bias = nullptr;
+  plain.bias_mode = BiasMode::None;
+  plain.activation = Activation::None;
+  run_float<float>(plain);
+  const float alpha = static_cast<float>(g.alpha), beta = static_cast<float>(g.beta);
+  const H* bias = static_cast<const H*>(g.bias);
+  H* c = static_cast<H*>(g.c);
+  parallel_for(g.m, std::max<int64_t>(1, 16384 / g.n), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t j = 0; j < g.n; ++j) {
+        float v = alpha * y[i * g.n + j];
+        if (beta != 0) v += beta * widen(c[i * g.c_row + j]);
+        if (g.bias_mode != BiasMode::None) v += widen(bias[g.bias_mode == BiasMode::PerColumn ? j : i]);
+        if (g.activation == Activation::Relu && v < 0) v = 0;
+        narrow(c[i * g.c_row + j], v);
+      }
+    }
+  });
+}
+
+void run_plain(const GemmArgs& g) {
+  const kernels::matmul::PlainGemmFn fn = kernels::matmul::plain_gemm()[g.dtype];
+  const kernels::matmul::PlainGemm p{g.n, g.k, g.a, g.a_row, g.a_col, g.b, g.b_row, g.b_col, g.c, g.c_row, g.alpha, g.beta,
+                                     g.bias_mode == BiasMode::None ? nullptr : g.bias,
+                                     g.bias_mode == BiasMode::PerColumn, g.bias_mode == BiasMode::PerRow, g.activation == Activation::Relu};
+  parallel_for(g.m, std::max<int64_t>(1, kParallelWork / 8 / (g.n * std::max<int64_t>(g.k, 1))),
+               [&](int64_t begin, int64_t end) { fn(p, begin, end); });
+}
+
+}  // namespace
+
+bool gemm_supports(DType dtype) {
+  return dtype == DType::Float32 || dtype == DType::Float64 || is_half(dtype) || kernels::matmul::plain_gemm()[dtype] != nullptr;
+}
+
+void gemm(const GemmArgs& args) {
+  if (args.m == 0 || args.n == 0) return;
+  switch (args.dtype) {
+    case DType::Float32:
+      return run_float<float>(args);
+    case DType::Float64:
+      return run_float<double>(args);
+    case DType::Float16:
+      return run_half<float16>(args);
+    case DType::BFloat16:
+      return run_half<bfloat16>(args);
+    default:
+      return run_plain(args);
+  }
+}
+
+void gemm_batched(const GemmArgs& args, int64_t batch, int64_t a_batch, int64_t b_batch, int64_t c_batch) {
+  if (args.m == 0 || args.n == 0 || batch == 0) return;
+  GemmArgs g = args;
+  const bool rows_follow = batch > 1 && a_batch == g.m * g.a_row && c_batch == g.m * g.c_row;
+  if (b_batch == 0 && rows_follow && g.bias_mode != BiasMode::PerRow) {  // one tall product
+    g.m *= batch;
+    return gemm(g);
+  }
+  const int64_t size = item_size(g.dtype);
+  const auto one = [&](int64_t i) {
+    GemmArgs h = g;
+    h.a = static_cast<const char*>(g.a) + i * a_batch * size;
+    h.b = static_cast<const char*>(g.b) + i * b_batch * size;
+    h.c = static_cast<char*>(g.c) + i * c_batch * size;
+    gemm(h);
+  };
+  const int64_t work = std::max<int64_t>(1, g.m * g.n * g.k);
+  if (batch >= num_threads()) {
+    parallel_for(batch, std::max<int64_t>(1, kParallelWork / 2 / work), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) one(i);
+    });
+  } else {
+    for (int64_t i = 0; i < batch; ++i) one(i);
+  }
+}
+
+}  // namespace pydl
