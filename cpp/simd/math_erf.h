@@ -30,7 +30,8 @@ PYDL_INLINE Vec<T> exp_two_words(Vec<T> hi, Vec<T> lo) {
 }
 // For a >= 0.
 PYDL_INLINE NormalTail<float> normal_tail(Vec<float> a) {
-  static constexpr float c[] = {0x1.ef5a5ap-3f, 0x1.7f587ep-2f, 0x1.930e18p-2f, 0x1.e7d75ap-3f, 0x1.c66628p-7f, -0x1.6638dcp-4f, -0x1.9e14a6p-6f, 0x1.52f3e2p-5f, 0x1.72f53p-7f, -0x1.4ed914p-6f};
+  static constexpr float c[] = {0x1.ef5a5ap-3f,  0x1.7f587ep-2f,  0x1.930e18p-2f, 0x1.e7d75ap-3f, 0x1.c66628p-7f,
+                                -0x1.6638dcp-4f, -0x1.9e14a6p-6f, 0x1.52f3e2p-5f, 0x1.72f53p-7f,  -0x1.4ed914p-6f};
   a = min_second(Vec<float>(20.0f), a);
   const Pair<float> square = two_product(a, a);
   const Vec<float> density = exp_two_words(-0.5f * square.hi, -0.5f * square.lo);
@@ -40,7 +41,12 @@ PYDL_INLINE NormalTail<float> normal_tail(Vec<float> a) {
 
 // exp(-x^2) t P(t), t = 1 / (1 + 0.296875 x), for x >= 0.
 PYDL_INLINE Vec<double> erfc_positive(Vec<double> x) {
-  static constexpr double c[] = {0x1.7029f7d3c5249p-2, 0x1.526c2f415c14cp-1, 0x1.ff5d25006f057p-1, 0x1.391d6876a592p+0, 0x1.2c441271b021dp+0, 0x1.9f5ab4d851d1dp-1, 0x1.38fc2d5163339p-2, -0x1.17462964f0ab7p-4, -0x1.3a4cd78b7b91p-3, -0x1.572c89c3482f1p-5, 0x1.b2726c3f1a7c2p-5, 0x1.195dd8bc96f97p-5, -0x1.47a4196b5a492p-6, -0x1.50480fdf3b071p-6, 0x1.48d37c0e07e49p-7, 0x1.7f501a018fecap-7, -0x1.bf64df01dd986p-8, -0x1.a1c10d215325cp-8, 0x1.58f22b6acf18bp-8, 0x1.87d30aeb5bdd4p-9, -0x1.d20f8dcc7e475p-9, -0x1.d51ca00f676a3p-11, 0x1.71be329b31a58p-10};
+  static constexpr double c[] = {0x1.7029f7d3c5249p-2,  0x1.526c2f415c14cp-1,   0x1.ff5d25006f057p-1, 0x1.391d6876a592p+0,
+                                 0x1.2c441271b021dp+0,  0x1.9f5ab4d851d1dp-1,   0x1.38fc2d5163339p-2, -0x1.17462964f0ab7p-4,
+                                 -0x1.3a4cd78b7b91p-3,  -0x1.572c89c3482f1p-5,  0x1.b2726c3f1a7c2p-5, 0x1.195dd8bc96f97p-5,
+                                 -0x1.47a4196b5a492p-6, -0x1.50480fdf3b071p-6,  0x1.48d37c0e07e49p-7, 0x1.7f501a018fecap-7,
+                                 -0x1.bf64df01dd986p-8, -0x1.a1c10d215325cp-8,  0x1.58f22b6acf18bp-8, 0x1.87d30aeb5bdd4p-9,
+                                 -0x1.d20f8dcc7e475p-9, -0x1.d51ca00f676a3p-11, 0x1.71be329b31a58p-10};
   x = min_second(Vec<double>(40.0), x);
   const Pair<double> square = two_product(x, x);
   const Vec<double> t = 1.0 / mul_add(x, 0.296875, 1.0);
@@ -65,14 +71,18 @@ PYDL_INLINE Vec<T> normal_cdf(Vec<T> x, const NormalTail<T>& tail) {
 
 PYDL_INLINE Vec<float> erf(Vec<float> x) {
   // erf(x) / x - 1 in x^2 on [0, 1].
-  static constexpr float c[] = {0x1.06eba8p-3f, -0x1.812746p-2f, 0x1.ce2f2p-4f, -0x1.b82cbcp-6f, 0x1.565898p-8f, -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
+  static constexpr float c[] = {0x1.06eba8p-3f,   -0x1.812746p-2f, 0x1.ce2f2p-4f,    -0x1.b82cbcp-6f, 0x1.565898p-8f,
+                                -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
   const Vec<float> a = abs(x);
   const Vec<float> small = mul_add(x, polynomial(x * x, c), x);
   const Vec<float> large = 1.0f - 2.0f * normal_tail(a * 0x1.6a09e6p+0f).probability;
   return select(a < 1.0f, small, copysign(large, x));
 }
 PYDL_INLINE Vec<double> erf(Vec<double> x) {
-  static constexpr double c[] = {0x1.06eba8214db69p-3, -0x1.812746b0379e7p-2, 0x1.ce2f21a042be2p-4, -0x1.b82ce31288b47p-6, 0x1.565bcd0e6a2f8p-8, -0x1.c02db40036183p-11, 0x1.f9a326f7b28f4p-14, -0x1.f4d25bfa5d81ep-17, 0x1.b9e6c39bb8584p-20, -0x1.5f73c4776c5b8p-23, 0x1.fcbb3f1cff626p-27, -0x1.517d3ce2c125bp-30, 0x1.9a12f1514fddp-34, -0x1.b41e98712560ap-38, 0x1.3c26d1a8bd666p-42};
+  static constexpr double c[] = {0x1.06eba8214db69p-3,  -0x1.812746b0379e7p-2,  0x1.ce2f21a042be2p-4,  -0x1.b82ce31288b47p-6,
+                                 0x1.565bcd0e6a2f8p-8,  -0x1.c02db40036183p-11, 0x1.f9a326f7b28f4p-14, -0x1.f4d25bfa5d81ep-17,
+                                 0x1.b9e6c39bb8584p-20, -0x1.5f73c4776c5b8p-23, 0x1.fcbb3f1cff626p-27, -0x1.517d3ce2c125bp-30,
+                                 0x1.9a12f1514fddp-34,  -0x1.b41e98712560ap-38, 0x1.3c26d1a8bd666p-42};
   const Vec<double> a = abs(x);
   const Vec<double> small = mul_add(x, polynomial(x * x, c), x);
   return select(a < 1.0, small, copysign(1.0 - erfc_positive(a), x));

@@ -37,7 +37,11 @@ template <class T>
 double ulp_error(T value, long double exact) {
   if (std::isnan(exact)) return std::isnan(value) ? 0 : 1e9;
   const T rounded = static_cast<T>(exact);
-  if (value == rounded) return std::isinf(rounded) ? 0 : std::fabs(static_cast<double>((value - exact) / (std::nextafter(std::fabs(rounded), std::numeric_limits<T>::infinity()) - std::fabs(rounded))));
+  if (value == rounded)
+    return std::isinf(rounded)
+               ? 0
+               : std::fabs(static_cast<double>(
+                     (value - exact) / (std::nextafter(std::fabs(rounded), std::numeric_limits<T>::infinity()) - std::fabs(rounded))));
   if (std::isinf(rounded) || !std::isfinite(value)) return 1e9;
   int exponent;
   std::frexp(exact, &exponent);
@@ -63,8 +67,8 @@ void check(const char* name, StripFn fn, Reference reference, double bound, cons
   }
   const bool bad = !(worst <= bound);
   failures += bad;
-  std::printf("%-9s %-8s %-12s %6.3f ulp (bound %.2f) at %.9g%s\n", cpu_level_name(cpu_level()), sizeof(T) == 4 ? "float32" : "float64", name, worst,
-              bound, static_cast<double>(where), bad ? "  FAILED" : "");
+  std::printf("%-9s %-8s %-12s %6.3f ulp (bound %.2f) at %.9g%s\n", cpu_level_name(cpu_level()), sizeof(T) == 4 ? "float32" : "float64",
+              name, worst, bound, static_cast<double>(where), bad ? "  FAILED" : "");
 
   // The same elements, elsewhere.
   std::vector<T> again(4 * points.size());
@@ -73,7 +77,8 @@ void check(const char* name, StripFn fn, Reference reference, double bound, cons
       apply(fn, again.data() + start, points.data() + start, n);
       bool same = std::memcmp(again.data() + start, out.data() + start, static_cast<size_t>(n) * sizeof(T)) == 0;
       apply(fn, again.data(), points.data() + start, n, 3, 1);
-      for (int64_t i = 0; i < n; ++i) same = same && std::memcmp(&again[static_cast<size_t>(3 * i)], &out[static_cast<size_t>(start + i)], sizeof(T)) == 0;
+      for (int64_t i = 0; i < n; ++i)
+        same = same && std::memcmp(&again[static_cast<size_t>(3 * i)], &out[static_cast<size_t>(start + i)], sizeof(T)) == 0;
       if (!same) {
         ++failures;
         std::printf("%s: bits depend on the position (start %d, n %d)\n", name, static_cast<int>(start), static_cast<int>(n));
@@ -95,7 +100,8 @@ std::vector<T> points_between(double low, double high, bool specials) {
   }
   if (specials) {
     using L = std::numeric_limits<T>;
-    for (T v : {T(0), L::infinity(), -L::infinity(), L::quiet_NaN(), L::min(), L::denorm_min(), -L::denorm_min(), L::max(), L::lowest()}) x.push_back(v);
+    for (T v : {T(0), L::infinity(), -L::infinity(), L::quiet_NaN(), L::min(), L::denorm_min(), -L::denorm_min(), L::max(), L::lowest()})
+      x.push_back(v);
   }
   return x;
 }
@@ -112,7 +118,8 @@ void check_all(DType d) {
   auto wide = points_between<T>(-3000, 3000, true);
   auto positive = points_between<T>(0, 30, true);
   using namespace pointwise;
-#define CHECK_ONE(name, bound32, bound64, points) check<T>(#name, name()[d], [](long double x) { return std::name(x); }, f ? bound32 : bound64, points)
+#define CHECK_ONE(name, bound32, bound64, points) \
+  check<T>(#name, name()[d], [](long double x) { return std::name(x); }, f ? bound32 : bound64, points)
   CHECK_ONE(exp, 1, 1, all);
   CHECK_ONE(exp2, 1, 1, all);
   CHECK_ONE(expm1, 1.2, 1.2, all);

@@ -52,9 +52,7 @@ struct WithElu {
 template <class T>
 struct Elu : WithElu<T> {
   using WithElu<T>::WithElu;
-  PYDL_INLINE Vec<T> operator()(Vec<T> x) const {
-    return select(x > T(0), x * this->positive, expm1(x * this->input) * this->negative);
-  }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return select(x > T(0), x * this->positive, expm1(x * this->input) * this->negative); }
 };
 template <class T>
 struct EluBackward : WithElu<T> {
