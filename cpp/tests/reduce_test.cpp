@@ -368,7 +368,7 @@ void check_scan() {
 
 int main() {
   check_floating<float>(0x1p-22L);
-  check_floating<double>(0x1p-50L);
+  check_floating<double>(0x1p-48L);
   check_floating<float16>(0x1p-9L);
   check_floating<bfloat16>(0x1p-7L);
   check_integers<uint8_t>();

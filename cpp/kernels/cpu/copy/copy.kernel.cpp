@@ -22,8 +22,11 @@ PYDL_INLINE void put(char* p, T x) {
 
 // N x N elements through registers. 1- and 2-byte items use 16-byte vectors, which every level transposes well.
 template <class T, int N>
+using Row [[gnu::vector_size(sizeof(T) * N)]] = T;
+
+template <class T, int N>
 PYDL_INLINE void square(char* out, int64_t out_row, const char* in, int64_t in_row) {
-  using X = T __attribute__((vector_size(sizeof(T) * N)));
+  using X = Row<T, N>;
   X r[N];
 #pragma GCC unroll 16
   for (int i = 0; i < N; ++i) r[i] = get<X>(in + i * in_row);
