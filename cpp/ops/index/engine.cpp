@@ -110,8 +110,9 @@ void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride,
     });
     return;
   }
-  parallel_tasks(num_threads(), [&](int64_t t) {  // few sources: every thread scans the indices for its rows
-    const int64_t begin = size * t / num_threads(), end = size * (t + 1) / num_threads();
+  const int64_t threads = num_threads();
+  parallel_tasks(threads, [&](int64_t t) {  // few sources: every thread scans the indices for its rows
+    const int64_t begin = size * t / threads, end = size * (t + 1) / threads;
     for (int64_t i = 0; i < n; ++i) {
       const int64_t v = index_at(i);
       if (v >= begin && v < end) add(out + v * out_row, out_stride, in + i * in_row, in_stride, row_elements, alpha);
