@@ -46,7 +46,8 @@ void check_rows(int64_t n, int64_t size, int64_t width) {
   std::vector<float> last(table);
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < width; ++j) {
-      const size_t to = static_cast<size_t>(wrap(index[static_cast<size_t>(i)], size) * width + j), from = static_cast<size_t>(i * width + j);
+      const size_t to = static_cast<size_t>(wrap(index[static_cast<size_t>(i)], size) * width + j),
+                   from = static_cast<size_t>(i * width + j);
       CHECK(out[from] == table[to], "select n %ld size %ld width %ld", long(n), long(size), long(width));
       last[to] = source[from];
       expected[to] = expected[to] + 0.5f * source[from];

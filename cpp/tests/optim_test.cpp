@@ -43,7 +43,8 @@ void check_adam(const AdamOptions& o, bool amsgrad) {
     p = p0, m = m0, v = v0, x = x0;
     tensors.clear();
     for (size_t i = 0; i < kTensors; ++i) {
-      tensors.push_back({dtype_of<T>, kSizes[i], p[i].data(), g[i].data(), m[i].data(), v[i].data(), amsgrad ? x[i].data() : nullptr, step});
+      tensors.push_back(
+          {dtype_of<T>, kSizes[i], p[i].data(), g[i].data(), m[i].data(), v[i].data(), amsgrad ? x[i].data() : nullptr, step});
     }
     adam_step(tensors.data(), kTensors, o);
     if (threads == 1) first = p;
@@ -61,7 +62,8 @@ void check_adam(const AdamOptions& o, bool amsgrad) {
       const long double mm = o.beta1 * static_cast<long double>(m0[i][k]) + (1 - static_cast<long double>(o.beta1)) * d;
       const long double vv = o.beta2 * static_cast<long double>(v0[i][k]) + (1 - static_cast<long double>(o.beta2)) * d * d;
       const long double top = amsgrad ? std::max<long double>(vv, x0[i][k]) : vv;
-      const long double c1 = 1 - std::pow(static_cast<long double>(o.beta1), step), c2 = 1 - std::pow(static_cast<long double>(o.beta2), step);
+      const long double c1 = 1 - std::pow(static_cast<long double>(o.beta1), step),
+                        c2 = 1 - std::pow(static_cast<long double>(o.beta2), step);
       q -= o.lr / c1 * mm / (std::sqrt(top) / std::sqrt(c2) + o.eps);
       CHECK(std::fabs(m[i][k] - mm) < 4 * unit, "exp_avg");
       CHECK(std::fabs(v[i][k] - vv) < 8 * unit, "exp_avg_sq");
@@ -82,7 +84,8 @@ void check_sgd(const SgdOptions& o, bool first_step) {
   for (size_t k = 0; k < static_cast<size_t>(n); ++k) {
     long double d = (o.maximize ? -g[k] : g[k]) + o.weight_decay * static_cast<long double>(p0[k]);
     if (o.momentum != 0) {
-      const long double bb = first_step ? d : o.momentum * static_cast<long double>(b0[k]) + (1 - static_cast<long double>(o.dampening)) * d;
+      const long double bb =
+          first_step ? d : o.momentum * static_cast<long double>(b0[k]) + (1 - static_cast<long double>(o.dampening)) * d;
       CHECK(std::fabs(b[k] - bb) < 4 * unit, "buffer");
       d = o.nesterov ? d + o.momentum * bb : bb;
     }
@@ -93,7 +96,8 @@ void check_sgd(const SgdOptions& o, bool first_step) {
 void check_norm() {
   std::vector<float> a = numbers<float>(100003, 1), b = numbers<float>(7, 2);
   std::vector<double> c = numbers<double>(50000, 3);
-  const FloatRange ranges[] = {{DType::Float32, 100003, a.data()}, {DType::Float32, 0, nullptr}, {DType::Float32, 7, b.data()}, {DType::Float64, 50000, c.data()}};
+  const FloatRange ranges[] = {
+      {DType::Float32, 100003, a.data()}, {DType::Float32, 0, nullptr}, {DType::Float32, 7, b.data()}, {DType::Float64, 50000, c.data()}};
   long double sum = 0;
   for (const float x : a) sum += static_cast<long double>(x) * x;
   for (const float x : b) sum += static_cast<long double>(x) * x;

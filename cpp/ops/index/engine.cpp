@@ -15,7 +15,9 @@ constexpr int64_t kGrain = 16384;
 
 const kernels::index::IndexTable& table() { return kernels::index::indexing(); }
 
-const int64_t* advance(const int64_t* p, int64_t bytes) { return reinterpret_cast<const int64_t*>(reinterpret_cast<const char*>(p) + bytes); }
+const int64_t* advance(const int64_t* p, int64_t bytes) {
+  return reinterpret_cast<const int64_t*>(reinterpret_cast<const char*>(p) + bytes);
+}
 
 void run_lines(const IndexLines& s, kernels::index::LineFn fn) {
   int64_t lines = 1;
@@ -62,7 +64,8 @@ int64_t first_bad_index(const int64_t* indices, int64_t index_stride, int64_t n,
 void index_select_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
                        int64_t size, int64_t bytes) {
   parallel_for(n, std::max<int64_t>(1, kGrainBytes / std::max<int64_t>(1, bytes)), [&](int64_t begin, int64_t end) {
-    table().gather_rows({out + begin * out_row, out_row, in, in_row, advance(indices, begin * index_stride), index_stride, end - begin, size, bytes});
+    table().gather_rows(
+        {out + begin * out_row, out_row, in, in_row, advance(indices, begin * index_stride), index_stride, end - begin, size, bytes});
   });
 }
 
@@ -88,7 +91,8 @@ void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride,
   if (row_elements >= 1024) {  // wide rows: every thread owns columns
     parallel_for(row_elements, 256, [&](int64_t begin, int64_t end) {
       for (int64_t i = 0; i < n; ++i) {
-        add(out + index_at(i) * out_row + begin * out_stride, out_stride, in + i * in_row + begin * in_stride, in_stride, end - begin, alpha);
+        add(out + index_at(i) * out_row + begin * out_stride, out_stride, in + i * in_row + begin * in_stride, in_stride, end - begin,
+            alpha);
       }
     });
     return;

@@ -98,8 +98,8 @@ constexpr int kWords = kVectorBytes / 4, kDoubles = kVectorBytes / 8;
 
 }  // namespace
 
-constinit const CopyTable copies = {
-    {transpose2d<uint8_t, 16>, transpose2d<uint16_t, 8>, transpose2d<uint32_t, kWords>, transpose2d<uint64_t, kDoubles>, transpose2d<Wide, 1>},
-    {strided<uint8_t>, strided<uint16_t>, strided<uint32_t>, strided<uint64_t>, strided<Wide>}};
+constinit const CopyTable copies = {{transpose2d<uint8_t, 16>, transpose2d<uint16_t, 8>, transpose2d<uint32_t, kWords>,
+                                     transpose2d<uint64_t, kDoubles>, transpose2d<Wide, 1>},
+                                    {strided<uint8_t>, strided<uint16_t>, strided<uint32_t>, strided<uint64_t>, strided<Wide>}};
 
 }  // namespace pydl::kernels::copy::PYDL_ISA

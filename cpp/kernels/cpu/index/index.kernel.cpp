@@ -93,11 +93,15 @@ struct Bool {
 };
 struct Half {
   using Storage = float16;
-  PYDL_INLINE static float16 add(float16 x, float16 y, double alpha) { return to_float16(to_float(x) + static_cast<float>(alpha) * to_float(y)); }
+  PYDL_INLINE static float16 add(float16 x, float16 y, double alpha) {
+    return to_float16(to_float(x) + static_cast<float>(alpha) * to_float(y));
+  }
 };
 struct Brain {
   using Storage = bfloat16;
-  PYDL_INLINE static bfloat16 add(bfloat16 x, bfloat16 y, double alpha) { return to_bfloat16(to_float(x) + static_cast<float>(alpha) * to_float(y)); }
+  PYDL_INLINE static bfloat16 add(bfloat16 x, bfloat16 y, double alpha) {
+    return to_bfloat16(to_float(x) + static_cast<float>(alpha) * to_float(y));
+  }
 };
 template <class T>
 struct Complex {
