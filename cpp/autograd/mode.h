@@ -1,0 +1,28 @@
+// Per-thread switches: is a graph being recorded, is this inference mode, is anomaly detection on.
+#pragma once
+
+#include <cstdint>
+
+namespace pydl::autograd {
+
+struct Mode {
+  bool grad = true;
+  bool inference = false;
+  bool anomaly = false;
+  bool anomaly_check_nan = true;
+};
+
+extern thread_local Mode mode;
+
+// Sets grad mode for a scope.
+class GradGuard {
+ public:
+  explicit GradGuard(bool enabled) : before_(mode.grad) { mode.grad = enabled; }
+  ~GradGuard() { mode.grad = before_; }
+  GradGuard(const GradGuard&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace pydl::autograd

@@ -1,0 +1,82 @@
+#include <new>
+#include <stdexcept>
+
+#include "bindings/python.h"
+
+namespace pydl::python {
+namespace {
+
+PyObject* shape_error;
+PyObject* out_of_memory_error;
+
+std::shared_ptr<PyObject> keep(PyObject* o) {
+  return std::shared_ptr<PyObject>(o, [](PyObject* p) {
+    if (!p || !Py_IsInitialized()) return;
+    GilAcquire gil;
+    Py_DECREF(p);
+  });
+}
+
+}  // namespace
+
+CarriedError CarriedError::fetch() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  CarriedError e("a Python function raised an exception");
+  e.type = keep(type);
+  e.value = keep(value);
+  e.traceback = keep(traceback);
+  return e;
+}
+
+void CarriedError::restore() const {
+  PyErr_Restore(Py_XNewRef(type.get()), Py_XNewRef(value.get()), Py_XNewRef(traceback.get()));
+}
+
+void set_error() noexcept {
+  try {
+    throw;
+  } catch (const PythonError&) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "error return without exception set");
+  } catch (const CarriedError& e) {
+    e.restore();
+  } catch (const ShapeError& e) {
+    PyErr_SetString(shape_error, e.what());
+  } catch (const OutOfMemoryError& e) {
+    PyErr_SetString(out_of_memory_error, e.what());
+  } catch (const IndexError& e) {
+    PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const TypeError& e) {
+    PyErr_SetString(PyExc_TypeError, e.what());
+  } catch (const ValueError& e) {
+    PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const NotImplemented& e) {
+    PyErr_SetString(PyExc_NotImplementedError, e.what());
+  } catch (const Error& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  } catch (const std::bad_alloc&) {
+    PyErr_SetString(out_of_memory_error, "cannot allocate memory");
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  } catch (...) {
+    PyErr_SetString(PyExc_RuntimeError, "unknown C++ exception");
+  }
+}
+
+void raise(PyObject* type, const std::string& message) {
+  PyErr_SetString(type, message.c_str());
+  throw PythonError();
+}
+
+bool init_errors(PyObject* module) {
+  const Object shape_bases = own(PyTuple_Pack(2, PyExc_RuntimeError, PyExc_ValueError));
+  shape_error = PyErr_NewExceptionWithDoc("pydl.ShapeError", "Sizes that do not fit the operation.", shape_bases.get(), nullptr);
+  const Object memory_bases = own(PyTuple_Pack(2, PyExc_MemoryError, PyExc_RuntimeError));
+  out_of_memory_error =
+      PyErr_NewExceptionWithDoc("pydl.OutOfMemoryError", "Memory for a tensor could not be had; nothing was changed.", memory_bases.get(), nullptr);
+  return shape_error && out_of_memory_error && PyModule_AddObjectRef(module, "ShapeError", shape_error) == 0 &&
+         PyModule_AddObjectRef(module, "OutOfMemoryError", out_of_memory_error) == 0;
+}
+
+}  // namespace pydl::python

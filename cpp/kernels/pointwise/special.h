@@ -1,0 +1,14 @@
+// Special functions. Operands: out, a; floating.
+#pragma once
+
+#include "kernels/pointwise/strip.h"
+
+namespace pydl::kernels::pointwise {
+
+PYDL_KERNEL(StripTable, erf);
+PYDL_KERNEL(StripTable, erfc);
+PYDL_KERNEL(StripTable, erfinv);
+PYDL_KERNEL(StripTable, lgamma);
+PYDL_KERNEL(StripTable, digamma);
+
+}  // namespace pydl::kernels::pointwise

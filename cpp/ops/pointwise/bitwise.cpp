@@ -1,0 +1,60 @@
+#include "ops/pointwise/bitwise.h"
+
+#include "kernels/pointwise/bitwise.h"
+#include "ops/pointwise/engine.h"
+#include "ops/registry.h"
+
+namespace pydl {
+
+namespace kernel = kernels::pointwise;
+
+#define PYDL_BITWISE(name, kernel_name, text)                                                                                   \
+  Tensor name(const Tensor& input, const Operand& other, const Dest& dest) { return pointwise({#name, kernel::kernel_name()}, {input, other}, dest); } \
+  PYDL_OP(name, #name "(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, text)
+
+PYDL_BITWISE(bitwise_and, bitwise_and, R"doc(
+The bitwise and of integers, the logical and of bools.
+
+Example:
+    >>> pydl.bitwise_and(pydl.tensor([6]), 3)
+    tensor([2])
+)doc");
+PYDL_BITWISE(bitwise_or, bitwise_or, R"doc(
+The bitwise or of integers, the logical or of bools.
+
+Example:
+    >>> pydl.bitwise_or(pydl.tensor([6]), 3)
+    tensor([7])
+)doc");
+PYDL_BITWISE(bitwise_xor, bitwise_xor, R"doc(
+The bitwise exclusive or of integers, the logical one of bools.
+
+Example:
+    >>> pydl.bitwise_xor(pydl.tensor([6]), 3)
+    tensor([5])
+)doc");
+PYDL_BITWISE(bitwise_left_shift, left_shift, R"doc(
+input * 2 ** other for integers; a count outside [0, width) gives 0.
+
+Example:
+    >>> pydl.bitwise_left_shift(pydl.tensor([3]), 2)
+    tensor([12])
+)doc");
+PYDL_BITWISE(bitwise_right_shift, right_shift, R"doc(
+The arithmetic shift to the right; a count outside [0, width) gives 0, or -1 for negative numbers.
+
+Example:
+    >>> pydl.bitwise_right_shift(pydl.tensor([12]), 2)
+    tensor([3])
+)doc");
+
+Tensor bitwise_not(const Tensor& input, const Dest& dest) { return pointwise({"bitwise_not", kernel::bitwise_not()}, {input}, dest); }
+PYDL_OP(bitwise_not, "bitwise_not(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
+All bits flipped; the logical not of bools.
+
+Example:
+    >>> pydl.bitwise_not(pydl.tensor([0, 1]))
+    tensor([-1, -2])
+)doc");
+
+}  // namespace pydl

@@ -1,0 +1,80 @@
+#include "ops/pointwise/exponential.h"
+
+#include "kernels/pointwise/exponential.h"
+#include "ops/pointwise/arithmetic.h"
+#include "ops/pointwise/unary.h"
+
+namespace pydl {
+
+namespace kernel = kernels::pointwise;
+
+namespace {
+constexpr double kLn2 = 0.693147180559945309417;
+constexpr double kLn10 = 2.302585092994045684018;
+}  // namespace
+
+PYDL_UNARY_Y(exp, "ExpBackward0", kernel::exp(), 3, mul(g, conj(y)), R"doc(
+e ** input.
+
+Example:
+    >>> pydl.exp(pydl.tensor([0., 1.]))
+    tensor([1.0000, 2.7183])
+)doc");
+PYDL_UNARY_Y(exp2, "Exp2Backward0", kernel::exp2(), 3, mul(mul(g, conj(y)), Operand(kLn2)), R"doc(
+2 ** input.
+
+Example:
+    >>> pydl.exp2(pydl.tensor([0., 3.]))
+    tensor([1., 8.])
+)doc");
+PYDL_UNARY_Y(expm1, "Expm1Backward0", kernel::expm1(), 4, mul(g, conj(add(y, Operand(1)))), R"doc(
+e ** input - 1, exact for small inputs.
+
+Example:
+    >>> pydl.expm1(pydl.tensor([0., 1.]))
+    tensor([0.0000, 1.7183])
+)doc");
+PYDL_UNARY_X(log, "LogBackward0", kernel::log(), 4, div(g, conj(x)), R"doc(
+The natural logarithm.
+
+Example:
+    >>> pydl.log(pydl.tensor([1., 10.]))
+    tensor([0.0000, 2.3026])
+)doc");
+PYDL_UNARY_X(log2, "Log2Backward0", kernel::log2(), 4, div(g, mul(conj(x), Operand(kLn2))), R"doc(
+The logarithm to base 2.
+
+Example:
+    >>> pydl.log2(pydl.tensor([1., 8.]))
+    tensor([0., 3.])
+)doc");
+PYDL_UNARY_X(log10, "Log10Backward0", kernel::log10(), 4, div(g, mul(conj(x), Operand(kLn10))), R"doc(
+The logarithm to base 10.
+
+Example:
+    >>> pydl.log10(pydl.tensor([1., 100.]))
+    tensor([0., 2.])
+)doc");
+PYDL_UNARY_X(log1p, "Log1PBackward0", kernel::log1p(), 4, div(g, conj(add(x, Operand(1)))), R"doc(
+log(1 + input), exact for small inputs.
+
+Example:
+    >>> pydl.log1p(pydl.tensor([0., 1.]))
+    tensor([0.0000, 0.6931])
+)doc");
+PYDL_UNARY_Y(sqrt, "SqrtBackward0", kernel::sqrt(), 2, div(g, mul(conj(y), Operand(2))), R"doc(
+The square root; NaN for negative inputs.
+
+Example:
+    >>> pydl.sqrt(pydl.tensor([1., 4.]))
+    tensor([1., 2.])
+)doc");
+PYDL_UNARY_Y(rsqrt, "RsqrtBackward0", kernel::rsqrt(), 3, mul(mul(g, conj(pow(y, Operand(3)))), Operand(-0.5)), R"doc(
+1 / sqrt(input).
+
+Example:
+    >>> pydl.rsqrt(pydl.tensor([1., 4.]))
+    tensor([1.0000, 0.5000])
+)doc");
+
+}  // namespace pydl
