@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
         module = importlib.import_module("pydl.autograd.gradcheck")
         globals().update(gradcheck=module.gradcheck, gradgradcheck=module.gradgradcheck, GradcheckError=module.GradcheckError)
         return globals()[name]
-    if name in ("functional", "graph"):
+    if name == "functional":
         return importlib.import_module(f"pydl.autograd.{name}")
     raise AttributeError(f"module 'pydl.autograd' has no attribute {name!r}")
 
