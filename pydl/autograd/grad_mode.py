@@ -80,6 +80,13 @@ def _bind(method: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
 class _GradSwitch(_Switch):
     mode = False
 
+    def __new__(cls, orig_func: Any = None) -> Any:
+        self = super().__new__(cls)
+        if orig_func is None:
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(orig_func)
+
     def __init__(self) -> None:
         self._previous: bool | None = None
 
@@ -107,13 +114,6 @@ class no_grad(_GradSwitch):
         False
     """
 
-    def __new__(cls, orig_func: Any = None) -> Any:
-        self = super().__new__(cls)
-        if orig_func is None:
-            return self
-        self.__init__()  # type: ignore[misc]
-        return self(orig_func)
-
 
 class enable_grad(_GradSwitch):
     """Inside, operations are recorded even within ``no_grad``.
@@ -129,8 +129,6 @@ class enable_grad(_GradSwitch):
     """
 
     mode = True
-
-    __new__ = no_grad.__new__
 
 
 class set_grad_enabled(_Switch):
