@@ -33,7 +33,9 @@ def __getattr__(name: str) -> Any:
     # imported it hides the function of the same name, so the function is put into its place.
     if name in ("gradcheck", "gradgradcheck", "GradcheckError"):
         module = importlib.import_module("pydl.autograd.gradcheck")
-        globals().update(gradcheck=module.gradcheck, gradgradcheck=module.gradgradcheck, GradcheckError=module.GradcheckError)
+        globals().update(
+            gradcheck=module.gradcheck, gradgradcheck=module.gradgradcheck, GradcheckError=module.GradcheckError
+        )
         return globals()[name]
     if name == "functional":
         return importlib.import_module(f"pydl.autograd.{name}")

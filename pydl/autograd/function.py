@@ -69,7 +69,9 @@ class Function(pydl._FunctionBase, FunctionCtx):  # type: ignore[name-defined,mi
         super().__init_subclass__(**kwargs)
         cls._uses_setup_context = cls.setup_context is not Function.setup_context
         # The node in the graph is an instance of this class: its name is what grad_fn shows.
-        cls._backward_cls = type(cls.__name__ + "Backward", (_Node,), {"_forward_cls": cls, "__module__": cls.__module__})
+        cls._backward_cls = type(
+            cls.__name__ + "Backward", (_Node,), {"_forward_cls": cls, "__module__": cls.__module__}
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(f"{type(self).__name__} should not be instantiated: call {type(self).__name__}.apply(...)")
@@ -150,9 +152,9 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
             return outputs
         many = isinstance(outputs, tuple)
         guarded = tuple(
-            _Barrier.apply(out, *sources) if isinstance(out, Tensor) else out for out in (outputs if many else (outputs,))
+            _Barrier.apply(out, *sources) if isinstance(out, Tensor) else out
+            for out in (outputs if many else (outputs,))
         )
         return guarded if many else guarded[0]
 
     return wrapper
-

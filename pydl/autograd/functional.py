@@ -44,7 +44,9 @@ def _call(func: Callable[..., Any], inputs: tuple[Tensor, ...], strict: bool) ->
     return outputs, many
 
 
-def _grad(outputs: Any, inputs: Any, grads: Any, create_graph: bool, strict: bool, retain: bool = False) -> tuple[Any, ...]:
+def _grad(
+    outputs: Any, inputs: Any, grads: Any, create_graph: bool, strict: bool, retain: bool = False
+) -> tuple[Any, ...]:
     """Gradients, zeros for what an input does not reach (an error with ``strict``)."""
     pairs = [(out, grad) for out, grad in zip(outputs, grads) if out.requires_grad]
     found: tuple[Any, ...] = (None,) * len(inputs)
@@ -161,11 +163,14 @@ def jacobian(
 def _rows(output: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool) -> tuple[Any, ...]:
     flat = output.reshape(-1)
     rows = [
-        _grad((flat[i],), xs, (pydl.ones_like(flat[i]),), create_graph, strict, retain=True) for i in range(flat.numel())
+        _grad((flat[i],), xs, (pydl.ones_like(flat[i]),), create_graph, strict, retain=True)
+        for i in range(flat.numel())
     ]
     shape = tuple(output.shape)
     return tuple(
-        pydl.stack([row[k] for row in rows]).reshape(shape + tuple(x.shape)) if rows else x.new_zeros(shape + tuple(x.shape))
+        pydl.stack([row[k] for row in rows]).reshape(shape + tuple(x.shape))
+        if rows
+        else x.new_zeros(shape + tuple(x.shape))
         for k, x in enumerate(xs)
     )
 

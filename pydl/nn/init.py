@@ -13,7 +13,16 @@ __all__ = [
     "orthogonal_", "sparse_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
-_LINEAR = ("linear", "sigmoid", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+_LINEAR = (
+    "linear",
+    "sigmoid",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -73,7 +82,9 @@ def trunc_normal_(
     if mean < a - 2 * std or mean > b + 2 * std:
         import warnings
 
-        warnings.warn(f"trunc_normal_(): mean {mean} is more than 2 std from [{a}, {b}]; it may be inexact", stacklevel=2)
+        warnings.warn(
+            f"trunc_normal_(): mean {mean} is more than 2 std from [{a}, {b}]; it may be inexact", stacklevel=2
+        )
     low, high = (math.erf((bound - mean) / (std * math.sqrt(2.0))) for bound in (a, b))
     with pydl.no_grad():
         # a uniform value of erf, turned back into the normal one

@@ -77,4 +77,3 @@ class Buffer(Tensor):
         result = Tensor._make_subclass(cls, data.detach(), data.requires_grad)
         result.persistent = persistent
         return result
-

@@ -107,7 +107,11 @@ class SGD(Optimizer):
             params = group["params"]
             grads = [param.grad for param in params]
             cached: Any = self._cache.get(i)
-            if changed(params, grads, cached) or (group["momentum"] != 0) != bool(cached.buffers) or cached.stale(self.state):
+            if (
+                changed(params, grads, cached)
+                or (group["momentum"] != 0) != bool(cached.buffers)
+                or cached.stale(self.state)
+            ):
                 self._first(i, group, grads)
                 continue
             live = [grad for grad in grads if grad is not None] if len(cached.params) < len(params) else grads

@@ -31,7 +31,9 @@ class Archive:
         start = file.read(4)
         file.seek(0)
         if start != b"PK\x03\x04":
-            raise Refused("it is no zip archive (PyTorch before 1.6 wrote another format: save it anew with a newer one)")
+            raise Refused(
+                "it is no zip archive (PyTorch before 1.6 wrote another format: save it anew with a newer one)"
+            )
         self.zip = zipfile.ZipFile(file)
         # Stored entries that together fit the file: neither a compressed bomb nor many names for the same bytes.
         infos = self.zip.infolist()

@@ -159,7 +159,9 @@ def test_shuffle_is_a_permutation_and_repeats_with_its_generator():
 
 
 def test_fast_path_equals_the_plain_one():
-    data = Subset(TensorDataset(pydl.rand(20, 3), pydl.arange(20), pydl.rand(20, 4).t()[:4].t()), list(range(19, 0, -2)))
+    data = Subset(
+        TensorDataset(pydl.rand(20, 3), pydl.arange(20), pydl.rand(20, 4).t()[:4].t()), list(range(19, 0, -2))
+    )
     fast = list(DataLoader(data, 4))
     plain = list(DataLoader(data, 4, collate_fn=lambda batch: default_collate(batch)))
     for a, b in zip(fast, plain):

@@ -129,7 +129,9 @@ def test_backward_hooks_see_and_change_gradients():
     layer = nn.Linear(2, 1, bias=False)
     seen = []
     layer.register_full_backward_pre_hook(lambda m, grads: (grads[0] * 2,))
-    layer.register_full_backward_hook(lambda m, gin, gout: seen.append((gin[0].clone(), gout[0].clone())) or (gin[0] * 10,))
+    layer.register_full_backward_hook(
+        lambda m, gin, gout: seen.append((gin[0].clone(), gout[0].clone())) or (gin[0] * 10,)
+    )
     x = pydl.ones(1, 2, requires_grad=True)
     layer(x).sum().backward()
     weight = layer.weight.detach()

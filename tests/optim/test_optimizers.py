@@ -94,7 +94,7 @@ def test_closure_and_hooks():
 
 def test_errors():
     w = pydl.ones(1, requires_grad=True)
-    for bad in ([], ):
+    for bad in ([],):
         with pytest.raises(ValueError):
             SGD(bad)
     with pytest.raises(TypeError):

@@ -146,7 +146,9 @@ def test_nothing_in_a_file_runs(protocol):
         b"",
         b".",
         b"\x80\x02" + b"(" * 100000 + b".",
-        b"\x80\x02)" + b"\x85" * 200000 + b"q\x00}h\x00K\x01s.",  # a key of nested tuples: hashing would overflow the stack
+        b"\x80\x02)"
+        + b"\x85" * 200000
+        + b"q\x00}h\x00K\x01s.",  # a key of nested tuples: hashing would overflow the stack
         b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.",  # 2 GiB for ten bytes
         b"\x80\x02X\xff\xff\xff\xff.",
         b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n.",

@@ -23,9 +23,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         raise RuntimeError(f"bilinear(): batch sizes must agree, got {tuple(input1.shape)} and {tuple(input2.shape)}")
     out, m, n = weight.shape
     if input1.shape[-1] != m or input2.shape[-1] != n:
-        raise RuntimeError(
-            f"bilinear(): features must be ({m}, {n}), got ({input1.shape[-1]}, {input2.shape[-1]})"
-        )
+        raise RuntimeError(f"bilinear(): features must be ({m}, {n}), got ({input1.shape[-1]}, {input2.shape[-1]})")
     first = input1.reshape(-1, m) @ weight.permute(1, 0, 2).reshape(m, out * n)
     result = (first.reshape(-1, out, n) * input2.reshape(-1, 1, n)).sum(-1).reshape(*input1.shape[:-1], out)
     return result if bias is None else result + bias

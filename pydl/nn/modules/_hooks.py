@@ -230,7 +230,9 @@ class HooksMixin:
             except Exception as error:
                 import warnings
 
-                warnings.warn(f"forward hook with always_call=True raised after an earlier error: {error}", stacklevel=2)
+                warnings.warn(
+                    f"forward hook with always_call=True raised after an earlier error: {error}", stacklevel=2
+                )
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:

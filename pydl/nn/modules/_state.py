@@ -20,7 +20,9 @@ class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpect
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not (self.missing_keys or self.unexpected_keys) else super().__repr__()
+        return (
+            "<All keys matched successfully>" if not (self.missing_keys or self.unexpected_keys) else super().__repr__()
+        )
 
     __str__ = __repr__
 
@@ -138,7 +140,9 @@ class StateDictMixin:
         """Run ``hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)`` before loading."""
         return _register(self._load_state_dict_pre_hooks, _WithModule(hook, self))
 
-    def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any], with_module: bool = False) -> RemovableHandle:
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
         return _register(self._load_state_dict_pre_hooks, _WithModule(hook, self) if with_module else hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -170,7 +174,9 @@ class StateDictMixin:
             known = {name for name, _ in items}
             unexpected_keys.extend(self._unknown_keys(state_dict, prefix, known))
 
-    def _load_extra_state(self, state_dict: Any, key: str, strict: bool, missing: list[str], unexpected: list[str]) -> None:
+    def _load_extra_state(
+        self, state_dict: Any, key: str, strict: bool, missing: list[str], unexpected: list[str]
+    ) -> None:
         if self._has_extra_state("set_extra_state"):
             if key in state_dict:
                 self.set_extra_state(state_dict[key])

@@ -216,7 +216,9 @@ class ModuleList(_Numbered):
 def _pairs(source: Any, owner: str) -> list[tuple[str, Any]]:
     """Key-value pairs of a mapping or of an iterable of pairs, checked."""
     if not isinstance(source, Iterable):
-        raise TypeError(f"{owner}.update should be called with an iterable of key/value pairs, got {type(source).__name__}")
+        raise TypeError(
+            f"{owner}.update should be called with an iterable of key/value pairs, got {type(source).__name__}"
+        )
     if isinstance(source, (Mapping, ModuleDict, ParameterDict)):
         return list(source.items())
     pairs = []
@@ -379,7 +381,9 @@ class ParameterDict(Module):
 
     def _attribute(self, key: Any) -> str:
         if not isinstance(key, str):
-            raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')")
+            raise TypeError(
+                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')"
+            )
         # A key that is the name of a method would shadow it as an attribute.
         return f"_{key}" if hasattr(type(self), key) else key
 

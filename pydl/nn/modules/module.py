@@ -195,7 +195,9 @@ class Module(HooksMixin, StateDictMixin):
                     "(torch.nn.Parameter or None required)"
                 )
             if param.grad_fn is not None:
-                raise ValueError(f"register_parameter(): '{name}' is not a leaf; a parameter cannot depend on other tensors")
+                raise ValueError(
+                    f"register_parameter(): '{name}' is not a leaf; a parameter cannot depend on other tensors"
+                )
         store[name] = _through(_PARAMETER_REGISTRATION, self, name, param)
 
     def add_module(self, name: str, module: Module | None) -> None:
@@ -481,7 +483,9 @@ class Module(HooksMixin, StateDictMixin):
         if other is not None:
             device, dtype = other.device, other.dtype
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         def convert(tensor: Tensor) -> Tensor:
             if dtype is not None and (tensor.is_floating_point() or tensor.is_complex()):
@@ -567,9 +571,7 @@ class Module(HooksMixin, StateDictMixin):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        children = [
-            f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()
-        ]
+        children = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()]
         if not children and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join([*lines, *children]) + "\n)"

@@ -70,7 +70,9 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
 
 def _collate_container(batch: Any, first: Any, collate_fn_map: Any) -> Any:
     if isinstance(first, Mapping):
-        return _rebuild_mapping(first, {k: collate([s[k] for s in batch], collate_fn_map=collate_fn_map) for k in first})
+        return _rebuild_mapping(
+            first, {k: collate([s[k] for s in batch], collate_fn_map=collate_fn_map) for k in first}
+        )
     named = isinstance(first, tuple) and hasattr(first, "_fields")
     if not isinstance(first, Sequence):
         raise TypeError(_UNKNOWN.format(type(first)))

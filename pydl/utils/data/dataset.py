@@ -123,8 +123,10 @@ class ConcatDataset(Dataset[T_co]):
 
     def __getitem__(self, index: int) -> T_co:
         if not -len(self) <= index < len(self):
-            raise ValueError("absolute value of index should not exceed dataset length") if index < 0 else IndexError(
-                f"index {index} is out of range for {len(self)} samples"
+            raise (
+                ValueError("absolute value of index should not exceed dataset length")
+                if index < 0
+                else IndexError(f"index {index} is out of range for {len(self)} samples")
             )
         index %= len(self)
         which = bisect.bisect_right(self.cumulative_sizes, index)
