@@ -107,7 +107,7 @@ class _Format:
         self.whole = bool((flat == np.ceil(flat)).all())
         wide = bool(high / low > 1000.0 or high > 1.0e8 or low < 1.0e-4)
         self.scientific = wide if _options.sci_mode is None else _options.sci_mode
-        # The longest text comes from some value of the largest exponent and sign, but rounding can lengthen any: try all.
+        # Rounding can lengthen any value's text, so all are tried.
         self.width = max(len(self._text(value)) for value in flat.tolist())
 
     def _text(self, value: Any) -> str:

@@ -14,6 +14,7 @@ from pydl.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_gr
 
 __all__ = [
     "Function",
+    "GradcheckError",
     "backward",
     "detect_anomaly",
     "enable_grad",
@@ -29,14 +30,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The checks and functional are for tests and research: loaded when asked for. Once the submodule gradcheck is
-    # imported it hides the function of the same name, so the function is put into its place.
+    # The checks and functional are for tests and research: loaded when asked for.
     if name in ("gradcheck", "gradgradcheck", "GradcheckError"):
-        module = importlib.import_module("pydl.autograd.gradcheck")
-        globals().update(
-            gradcheck=module.gradcheck, gradgradcheck=module.gradgradcheck, GradcheckError=module.GradcheckError
-        )
-        return globals()[name]
+        return getattr(importlib.import_module("pydl.autograd._gradcheck"), name)
     if name == "functional":
         return importlib.import_module(f"pydl.autograd.{name}")
     raise AttributeError(f"module 'pydl.autograd' has no attribute {name!r}")

@@ -102,8 +102,8 @@ class Adam(Optimizer):
         >>> optimizer = pydl.optim.Adam([w], lr=0.5)
         >>> (w * 2).sum().backward()
         >>> optimizer.step()
-        >>> w.tolist()
-        [0.5, 0.5]
+        >>> w
+        tensor([0.5000, 0.5000], requires_grad=True)
     """
 
     def __init__(

@@ -93,7 +93,7 @@ class Optimizer:
         self._set_slots()
         if isinstance(params, Tensor):
             raise TypeError(
-                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {type(params).__name__}"
+                f"optimizer: params should be an iterable of Tensors or dicts, but got {type(params).__name__}"
             )
         self.state = defaultdict(dict)
         self.param_groups = []
@@ -147,9 +147,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change between runs. Please use a list instead."
-            )
+            raise TypeError("optimizer parameters need an order: a set has none, please use a list instead")
         params, names = _split_names(list(params))
         param_group["params"] = params
         if names:
