@@ -33,7 +33,7 @@ def _real(tensor: Any) -> Any:
 
 
 def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], wanted: Any, eps: float) -> Any:
-    """For each output, the Jacobian (real output components x real components of ``wanted``), by central differences."""
+    """The Jacobian of each output (real output components x real components of ``wanted``), by central differences."""
     memory = wanted.detach().numpy()  # the very memory of the input, so that func sees each change
     columns: list[list[Any]] = []
 
@@ -88,8 +88,8 @@ def gradcheck(
 ) -> bool:
     """Compare the derivatives of ``func`` with central differences, element by element.
 
-    Complex inputs and outputs count as pairs of real numbers. Each output is differentiated alone, so the gradients of the
-    others are undefined meanwhile.
+    Complex inputs and outputs count as pairs of real numbers. Each output is differentiated alone, so the gradients of
+    the others are undefined meanwhile.
 
     Args:
         func: takes tensors, returns a tensor or a tuple of them.

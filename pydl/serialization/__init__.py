@@ -50,8 +50,8 @@ def load(
     Args:
         f: a path, or an object with ``read`` and ``seek``.
         map_location: ``None`` or a name of the CPU.
-        weights_only: only tensors, containers and numbers are built and nothing in the file can run. ``False`` unpickles
-            any object, which runs what the file says: for files you trust only. Default: ``True``.
+        weights_only: only tensors, containers and numbers are built and nothing in the file can run. ``False``
+            unpickles any object, which runs what the file says: for files you trust only. Default: ``True``.
         mmap: accepted; files are read into memory.
 
     Raises:

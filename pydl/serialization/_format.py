@@ -1,7 +1,7 @@
 """Names that PyTorch's file format uses.
 
-The layout is that of ``torch.save`` since 1.6: a zip archive of stored entries, ``<root>/data.pkl`` with the objects and
-``<root>/data/<key>`` with the bytes of each storage.
+The layout is that of ``torch.save`` since 1.6: a zip archive of stored entries, ``<root>/data.pkl`` with the objects
+and ``<root>/data/<key>`` with the bytes of each storage.
 """
 
 from __future__ import annotations

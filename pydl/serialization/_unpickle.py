@@ -1,7 +1,7 @@
 """An interpreter for the part of the pickle language that data needs.
 
-Python's own unpickler calls what a file names; this one knows a fixed list of names, each standing for one function here
-that checks its arguments, and builds nothing but tensors, containers and numbers.
+Python's own unpickler calls what a file names; this one knows a fixed list of names, each standing for one function
+here that checks its arguments, and builds nothing but tensors, containers and numbers.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ __all__ = ["checkpoint", "checkpoint_sequential"]
 
 
 def _leaves(outputs: list[Tensor], known: set[int]) -> list[Tensor]:
-    """The leaves that ``outputs`` depend on, but for the ``known`` ones: what the function uses beside its arguments."""
+    """The leaves below ``outputs`` but for the ``known`` ones: what the function uses beside its arguments."""
     nodes = [out.grad_fn for out in outputs if out.grad_fn is not None]
     seen = set(nodes)
     leaves = []

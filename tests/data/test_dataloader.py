@@ -208,7 +208,8 @@ def test_batch_size_none_and_samplers():
 def test_errors():
     for options in (
         {"batch_size": 0}, {"num_workers": -1}, {"timeout": -1}, {"prefetch_factor": 2}, {"persistent_workers": True},
-        {"sampler": [0], "shuffle": True}, {"batch_sampler": [[0]], "batch_size": 2}, {"batch_size": None, "drop_last": True},
+        {"sampler": [0], "shuffle": True}, {"batch_sampler": [[0]], "batch_size": 2},
+        {"batch_size": None, "drop_last": True},
     ):  # fmt: skip
         with pytest.raises(ValueError):
             DataLoader([1, 2], **options)

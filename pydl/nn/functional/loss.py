@@ -140,7 +140,7 @@ def smooth_l1_loss(
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Tensor:
-    """``d**2 / (2 * beta)`` where ``d = |input - target|`` is below ``beta``, else ``d - beta / 2`` (Girshick, 2015)."""
+    """``d**2 / (2 * beta)`` where ``d = |input - target|`` < ``beta``, else ``d - beta / 2`` (Girshick, 2015)."""
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss(): beta must not be negative, got {beta}")
     _warn_broadcast("smooth_l1_loss", input, target)
@@ -153,7 +153,7 @@ def smooth_l1_loss(
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """``d**2 / 2`` where ``d = |input - target|`` is below ``delta``, else ``delta * (d - delta / 2)`` (Huber, 1964)."""
+    """``d**2 / 2`` where ``d = |input - target|`` < ``delta``, else ``delta * (d - delta / 2)`` (Huber, 1964)."""
     if delta <= 0:
         raise RuntimeError(f"huber_loss(): delta must be positive, got {delta}")
     _warn_broadcast("huber_loss", input, target)

@@ -30,8 +30,8 @@ _UNKNOWN = "default_collate: batch must contain tensors, numpy arrays, numbers, 
 def default_collate(batch: Any) -> Any:
     """Put samples together along a new first dimension.
 
-    Tensors and NumPy arrays are stacked, numbers become a tensor (int64, or float64 for floats), strings and bytes stay a list;
-    mappings, named tuples, tuples and other sequences are collated entry by entry.
+    Tensors and NumPy arrays are stacked, numbers become a tensor (int64, or float64 for floats), strings and bytes
+    stay a list; mappings, named tuples, tuples and other sequences are collated entry by entry.
 
     Raises:
         TypeError: samples of another type. RuntimeError: shapes or lengths that differ.
