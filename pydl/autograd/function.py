@@ -41,8 +41,8 @@ class Function(pydl._FunctionBase, FunctionCtx):  # type: ignore[name-defined,mi
     """Base class of operations with a derivative written by the user.
 
     A subclass defines static methods: ``forward(ctx, *args)`` and ``backward(ctx, *grad_outputs)``; or
-    ``forward(*args)`` together with ``setup_context(ctx, inputs, output)``. ``backward`` returns one gradient (or ``None``) for each
-    argument of ``forward``. It is used by ``apply`` and never instantiated. A ``backward`` made of differentiable
+    ``forward(*args)`` together with ``setup_context(ctx, inputs, output)``. ``backward`` returns one
+    gradient (or ``None``) for each argument of ``forward``. It is used by ``apply`` and never instantiated. A ``backward`` made of differentiable
     operations can be differentiated itself.
 
     Example:

@@ -68,7 +68,8 @@ def _plot(history: list[tuple[float, float, float]], model: nn.Module, test: Any
     losses, train, accuracy = zip(*history)
     epochs = range(1, len(history) + 1)
     figure = plt.figure(figsize=(11, 4))
-    left, right = figure.subfigures(1, 2)
+    panels: Any = figure.subfigures(1, 2)
+    left, right = panels
     axes = left.subplots()
     axes.plot(epochs, train, label="train accuracy")
     axes.plot(epochs, accuracy, label="test accuracy")

@@ -164,7 +164,7 @@ def _counter(values: Any = ()) -> Any:
     return Counter({check_key(key): value for key, value in dict(values).items()})
 
 
-_ALLOWED = {
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
     ("torch._utils", "_rebuild_tensor_v3"): _rebuild,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,

@@ -43,8 +43,12 @@ _DEVICE = _Global("torch", "device")
 _STORAGES = {dtype: _Global("torch", name) for dtype, name in CLASS_OF_DTYPE.items()}
 
 
-class _Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]  # the one in Python: the C one insists on importing
-    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+# The pickler written in Python: the C one insists on importing what it names.
+_PythonPickler: Any = pickle._Pickler  # type: ignore[attr-defined]
+
+
+class _Pickler(_PythonPickler):
+    dispatch: dict[Any, Any] = dict(_PythonPickler.dispatch)
 
     def __init__(self, file: Any) -> None:
         super().__init__(file, protocol=2)
@@ -91,7 +95,7 @@ class _Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]  # the one i
         name = _STORAGES.get(tensor.dtype)
         count = nbytes if name is None else nbytes // tensor.element_size()
         ref = _StorageRef(("storage", name or _UNTYPED, str(key), "cpu", count))
-        args = (ref, offset, size, stride, requires_grad, OrderedDict())
+        args: tuple[Any, ...] = (ref, offset, size, stride, requires_grad, OrderedDict())
         return (_REBUILD_TENSOR, args) if name else (_REBUILD_TENSOR_DTYPE, (*args, tensor.dtype))
 
 

@@ -381,9 +381,7 @@ class ParameterDict(Module):
 
     def _attribute(self, key: Any) -> str:
         if not isinstance(key, str):
-            raise TypeError(
-                f"ParameterDict: a key must be a string, got {type(key).__name__}"
-            )
+            raise TypeError(f"ParameterDict: a key must be a string, got {type(key).__name__}")
         # A key that is the name of a method would shadow it as an attribute.
         return f"_{key}" if hasattr(type(self), key) else key
 

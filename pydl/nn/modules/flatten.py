@@ -52,9 +52,7 @@ class Unflatten(Module):
             )
         for i, size in enumerate(unflattened_size):
             if not isinstance(size, int):
-                raise TypeError(
-                    f"unflattened_size must be tuple of ints, but found a {type(size).__name__} at pos {i}"
-                )
+                raise TypeError(f"unflattened_size must be tuple of ints, but found a {type(size).__name__} at pos {i}")
         self.dim = dim
         self.unflattened_size = unflattened_size
 

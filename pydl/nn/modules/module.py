@@ -239,7 +239,7 @@ class Module(HooksMixin, StateDictMixin):
             if slot not in state:
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
             self._forget(name, slot)
-            if kind == "parameters":
+            if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             else:
                 state[slot][name] = _through(_MODULE_REGISTRATION, self, name, value)
