@@ -44,16 +44,16 @@ double median_time(F&& f, double least = 0.02) {
 
 // A loop of independent multiply-adds at the given level, on every thread: flop per second.
 #if defined(__x86_64__)
-#define PYDL_FMA_LOOP(name, isa, T, V, set1, fmadd)                                     \
-  [[gnu::target(isa)]] void name(int64_t n, T* out) {                                   \
-    V acc[12];                                                                          \
-    V x = set1(T(0.999)), y = set1(T(0.001));                                           \
-    for (int i = 0; i < 12; ++i) acc[i] = set1(T(i));                                   \
-    for (int64_t k = 0; k < n; ++k) {                                                   \
+#define PYDL_FMA_LOOP(name, isa, T, V, set1, fmadd)                                       \
+  [[gnu::target(isa)]] void name(int64_t n, T* out) {                                     \
+    V acc[12];                                                                            \
+    V x = set1(T(0.999)), y = set1(T(0.001));                                             \
+    for (int i = 0; i < 12; ++i) acc[i] = set1(T(i));                                     \
+    for (int64_t k = 0; k < n; ++k) {                                                     \
       _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) acc[i] = fmadd(acc[i], x, y); \
-    }                                                                                   \
-    for (int i = 1; i < 12; ++i) acc[0] = acc[0] + acc[i];                              \
-    *out = acc[0][0];                                                                   \
+    }                                                                                     \
+    for (int i = 1; i < 12; ++i) acc[0] = acc[0] + acc[i];                                \
+    *out = acc[0][0];                                                                     \
   }
 PYDL_FMA_LOOP(fma_512, "avx512f", float, __m512, _mm512_set1_ps, _mm512_fmadd_ps)
 PYDL_FMA_LOOP(fma_512, "avx512f", double, __m512d, _mm512_set1_pd, _mm512_fmadd_pd)
@@ -131,8 +131,8 @@ void measure(const char* name, int64_t m, int64_t n, int64_t k, bool ta, bool tb
     }
   });
   const double rate = 2.0 * static_cast<double>(m * n * k * batch) / t;
-  std::printf("%-9s %c%c %5ld x %5ld x %6ld batch %4ld  %10.2f us  %8.1f GFLOP/s  %5.1f %%\n", name, ta ? 'T' : 'N', tb ? 'T' : 'N', long(m),
-              long(n), long(k), long(batch), t * 1e6, rate * 1e-9, 100 * rate / peak_rate);
+  std::printf("%-9s %c%c %5ld x %5ld x %6ld batch %4ld  %10.2f us  %8.1f GFLOP/s  %5.1f %%\n", name, ta ? 'T' : 'N', tb ? 'T' : 'N',
+              long(m), long(n), long(k), long(batch), t * 1e6, rate * 1e-9, 100 * rate / peak_rate);
 }
 
 template <class T>

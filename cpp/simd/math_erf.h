@@ -1,6 +1,6 @@
 // The error function and its relatives.
 //
-// The tail of the normal distribution is exp(-a^2 / 2) t P(t) with t = 1 / (1 + 0.3 a): the form of Hastings
+// The tail of the normal distribution is exp(-a^2 / 2) t P(t) with t = 1 / (1 + 0.296875 a): the form of Hastings
 // (Abramowitz and Stegun 7.1.26) with a minimax P. a^2 is carried in two words, so the relative error stays at a few
 // ulp down to the smallest denormal - which is what GELU needs for negative arguments.
 #pragma once
@@ -12,6 +12,9 @@
 
 namespace pydl::simd::PYDL_ISA {
 namespace {
+
+// P is in t minus this: about the middle of its range, where the coefficients stay small.
+inline constexpr float kTailCentre = 0.5625f;
 
 // exp(-square / 2) and exp(-square / 2) t P(t), the normal tail probability.
 template <class T>
@@ -27,21 +30,27 @@ PYDL_INLINE Vec<T> exp_two_words(Vec<T> hi, Vec<T> lo) {
 }
 // For a >= 0.
 PYDL_INLINE NormalTail<float> normal_tail(Vec<float> a) {
-  static constexpr float c[] = {0x1.ea3c9ap-4f, 0x1.e9c3fep-4f, 0x1.c38758p-4f, 0x1.41108p-4f, 0x1.89e992p-4f, -0x1.456a34p-4f, 0x1.88d48ap-3f, -0x1.d36be6p-3f, 0x1.cc91b2p-4f, -0x1.51eb16p-6f};
+  static constexpr float c[] = {0x1.ef5a5ap-3f,  0x1.7f587ep-2f,  0x1.930e18p-2f, 0x1.e7d75ap-3f, 0x1.c66628p-7f,
+                                -0x1.6638dcp-4f, -0x1.9e14a6p-6f, 0x1.52f3e2p-5f, 0x1.72f53p-7f,  -0x1.4ed914p-6f};
   a = min_second(Vec<float>(20.0f), a);
   const Pair<float> square = two_product(a, a);
   const Vec<float> density = exp_two_words(-0.5f * square.hi, -0.5f * square.lo);
-  const Vec<float> t = 1.0f / mul_add(a, 0.3f, 1.0f);
-  return {density, density * (t * polynomial(t, c))};
+  const Vec<float> t = 1.0f / mul_add(a, 0.296875f, 1.0f);
+  return {density, density * (t * polynomial(t - kTailCentre, c))};
 }
 
-// exp(-x^2) t P(t), t = 1 / (1 + 0.3 x), for x >= 0.
+// exp(-x^2) t P(t), t = 1 / (1 + 0.296875 x), for x >= 0.
 PYDL_INLINE Vec<double> erfc_positive(Vec<double> x) {
-  static constexpr double c[] = {0x1.5aa359384bc1p-3, 0x1.5aa35930d3d26p-3, 0x1.4b0a14e7ea9fap-3, 0x1.2bd774a87e9d3p-3, 0x1.fe4ffe48e0536p-4, 0x1.9242b6ab08e7fp-4, 0x1.205db7966c2cp-4, 0x1.5b12dc0b449fep-5, 0x1.d14134da152cfp-6, -0x1.78fe6bc64182bp-6, 0x1.8b7787d83bd1cp-4, -0x1.2562d112805d6p-2, 0x1.4b8c1796c029bp-1, -0x1.3d294ff72c2dbp+0, 0x1.ea91f5018c53p+0, -0x1.31896a3db516dp+1, 0x1.2ef55e9ea6f11p+1, -0x1.d132075bfc6edp+0, 0x1.0bae8e1959297p+0, -0x1.bc5f499899bb2p-2, 0x1.f6369ea97c2c9p-4, -0x1.5a58e7d625ac8p-6, 0x1.b8dd020c3d5eep-10};
+  static constexpr double c[] = {0x1.7029f7d3c5249p-2,  0x1.526c2f415c14cp-1,   0x1.ff5d25006f057p-1, 0x1.391d6876a592p+0,
+                                 0x1.2c441271b021dp+0,  0x1.9f5ab4d851d1dp-1,   0x1.38fc2d5163339p-2, -0x1.17462964f0ab7p-4,
+                                 -0x1.3a4cd78b7b91p-3,  -0x1.572c89c3482f1p-5,  0x1.b2726c3f1a7c2p-5, 0x1.195dd8bc96f97p-5,
+                                 -0x1.47a4196b5a492p-6, -0x1.50480fdf3b071p-6,  0x1.48d37c0e07e49p-7, 0x1.7f501a018fecap-7,
+                                 -0x1.bf64df01dd986p-8, -0x1.a1c10d215325cp-8,  0x1.58f22b6acf18bp-8, 0x1.87d30aeb5bdd4p-9,
+                                 -0x1.d20f8dcc7e475p-9, -0x1.d51ca00f676a3p-11, 0x1.71be329b31a58p-10};
   x = min_second(Vec<double>(40.0), x);
   const Pair<double> square = two_product(x, x);
-  const Vec<double> t = 1.0 / mul_add(x, 0.3, 1.0);
-  return exp_two_words(-square.hi, -square.lo) * (t * polynomial(t, c));
+  const Vec<double> t = 1.0 / mul_add(x, 0.296875, 1.0);
+  return exp_two_words(-square.hi, -square.lo) * (t * polynomial(t - double(kTailCentre), c));
 }
 PYDL_INLINE NormalTail<double> normal_tail(Vec<double> a) {
   constexpr double root_half = 0x1.6a09e667f3bcdp-1, root_half_rest = -0x1.bdd3413b26456p-55;
@@ -62,21 +71,25 @@ PYDL_INLINE Vec<T> normal_cdf(Vec<T> x, const NormalTail<T>& tail) {
 
 PYDL_INLINE Vec<float> erf(Vec<float> x) {
   // erf(x) / x - 1 in x^2 on [0, 1].
-  static constexpr float c[] = {0x1.06ebbp-3f, -0x1.812746p-2f, 0x1.ce2f2p-4f, -0x1.b82cbcp-6f, 0x1.565898p-8f, -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
+  static constexpr float c[] = {0x1.06eba8p-3f,   -0x1.812746p-2f, 0x1.ce2f2p-4f,    -0x1.b82cbcp-6f, 0x1.565898p-8f,
+                                -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
   const Vec<float> a = abs(x);
   const Vec<float> small = mul_add(x, polynomial(x * x, c), x);
   const Vec<float> large = 1.0f - 2.0f * normal_tail(a * 0x1.6a09e6p+0f).probability;
   return select(a < 1.0f, small, copysign(large, x));
 }
 PYDL_INLINE Vec<double> erf(Vec<double> x) {
-  static constexpr double c[] = {0x1.06eba8214db69p-3, -0x1.812746b0379e7p-2, 0x1.ce2f21a042be2p-4, -0x1.b82ce31288b47p-6, 0x1.565bcd0e6a2f8p-8, -0x1.c02db40036183p-11, 0x1.f9a326f7b28f4p-14, -0x1.f4d25bfa5d81ep-17, 0x1.b9e6c39bb8584p-20, -0x1.5f73c4776c5b8p-23, 0x1.fcbb3f1cff626p-27, -0x1.517d3ce2c125bp-30, 0x1.9a12f1514fddp-34, -0x1.b41e98712560ap-38, 0x1.3c26d1a8bd666p-42};
+  static constexpr double c[] = {0x1.06eba8214db69p-3,  -0x1.812746b0379e7p-2,  0x1.ce2f21a042be2p-4,  -0x1.b82ce31288b47p-6,
+                                 0x1.565bcd0e6a2f8p-8,  -0x1.c02db40036183p-11, 0x1.f9a326f7b28f4p-14, -0x1.f4d25bfa5d81ep-17,
+                                 0x1.b9e6c39bb8584p-20, -0x1.5f73c4776c5b8p-23, 0x1.fcbb3f1cff626p-27, -0x1.517d3ce2c125bp-30,
+                                 0x1.9a12f1514fddp-34,  -0x1.b41e98712560ap-38, 0x1.3c26d1a8bd666p-42};
   const Vec<double> a = abs(x);
   const Vec<double> small = mul_add(x, polynomial(x * x, c), x);
   return select(a < 1.0, small, copysign(1.0 - erfc_positive(a), x));
 }
 PYDL_INLINE Vec<double> erfc(Vec<double> x) {
   const Vec<double> y = erfc_positive(abs(x));
-  return select(x < 0.0, 2.0 - y, y);
+  return select(abs(x) < 0.5, 1.0 - erf(x), select(x < 0.0, 2.0 - y, y));
 }
 PYDL_INLINE Vec<float> erfc(Vec<float> x) {
   const DoublePair p = widen(x);

@@ -31,7 +31,17 @@ struct ExpConstants<double> {
   static constexpr double ln2_hi = 0x1.62e42fefap-1, ln2_lo = 0x1.cf79abc9e3b3ap-40;
   static constexpr double highest = 710.0, lowest = -746.0;
   static constexpr double expm1_lowest = -40.0;
-  static constexpr double tail[] = {0x1.0p-1, 0x1.555555555555cp-3, 0x1.555555555555ep-5, 0x1.111111110eb95p-7, 0x1.6c16c16c135c7p-10, 0x1.a01a01b3c6c6p-13, 0x1.a01a01b443af9p-16, 0x1.71ddef7624caap-19, 0x1.27e4bf55edcbcp-22, 0x1.af6d01806fb7ep-26, 0x1.1f9db61b0e75cp-29};
+  static constexpr double tail[] = {0x1.0p-1,
+                                    0x1.555555555555cp-3,
+                                    0x1.555555555555ep-5,
+                                    0x1.111111110eb95p-7,
+                                    0x1.6c16c16c135c7p-10,
+                                    0x1.a01a01b3c6c6p-13,
+                                    0x1.a01a01b443af9p-16,
+                                    0x1.71ddef7624caap-19,
+                                    0x1.27e4bf55edcbcp-22,
+                                    0x1.af6d01806fb7ep-26,
+                                    0x1.1f9db61b0e75cp-29};
 };
 
 // e^(x + x_lo) = 2^n (1 + r + tail), for x inside the constants' range.
@@ -60,8 +70,10 @@ PYDL_INLINE Vec<T> clamp_keeping_nan(Vec<T> x, T low, T high) {
 template <class T>
 PYDL_INLINE Vec<T> exp(Vec<T> x) {
   using C = ExpConstants<T>;
-  const ExpParts<T> p = exp_parts(clamp_keeping_nan(x, C::lowest, C::highest));
-  return scale_by_power(T(1) + (p.r + p.tail), p.n);
+  x = clamp_keeping_nan(x, C::lowest, C::highest);
+  const Rounded<T> n = round_to_int(x * C::log2_e);
+  const Vec<T> r = neg_mul_add(n.value, C::ln2_lo, neg_mul_add(n.value, C::ln2_hi, x));
+  return scale_by_power(T(1) + mul_add(r * r, polynomial(r, C::tail), r), n);
 }
 
 // e^x / 2, which does not overflow before e^x / 2 does.
@@ -104,7 +116,7 @@ PYDL_INLINE Vec<T> expm1(Vec<T> x) {
 template <class T>
 PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> e = exp(-abs(x));
-  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e) + (x - x);
+  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
 }
 
 template <class T>
@@ -112,7 +124,8 @@ PYDL_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> a = abs(x);
   if constexpr (sizeof(T) == 4) {
     // (tanh(x) / x - 1) / x^2 in x^2 on [0, 1].
-    static constexpr float c[] = {-0x1.555552p-2f, 0x1.11105ep-3f, -0x1.b9fbdap-5f, 0x1.64ebc8p-6f, -0x1.19a50cp-7f, 0x1.938478p-9f, -0x1.b8ff7ep-11f, 0x1.fd7c2p-14f};
+    static constexpr float c[] = {-0x1.555552p-2f, 0x1.11105ep-3f, -0x1.b9fbdap-5f,  0x1.64ebc8p-6f,
+                                  -0x1.19a50cp-7f, 0x1.938478p-9f, -0x1.b8ff7ep-11f, 0x1.fd7c2p-14f};
     const Vec<T> z = x * x;
     const Vec<T> small = mul_add(x * z, polynomial(z, c), x);
     const Vec<T> large = T(1) - T(2) / (exp(a + a) + T(1));
@@ -140,17 +153,19 @@ PYDL_INLINE LogParts<T> log_parts(Vec<T> x) {
   const Vec<I> bits = bit_cast<I>(scaled) - sqrt_half;
   Vec<I> e = bits >> F::mantissa_bits;
   const Vec<T> m = bit_cast<T>((bits & I((I(1) << F::mantissa_bits) - 1)) + sqrt_half);
-  e = e - (bit_cast<I>(ones_where(mask_cast<I>(denormal))) * I(F::mantissa_bits));
+  e = e - select(mask_cast<I>(denormal), Vec<I>(I(F::mantissa_bits)), Vec<I>(I(0)));
   return {small_int_to_float<T>(e), m - T(1), e};
 }
 
-inline constexpr double kLogSeries[] = {0x1.5555555555558p-1, 0x1.999999999513fp-2, 0x1.2492492e1d0d9p-2, 0x1.c71c62b042dfcp-3, 0x1.7462c33b3e8d7p-3, 0x1.39fc8c69341e7p-3, 0x1.2b6e3cf95449ap-3};
+inline constexpr double kLogSeries[] = {0x1.5555555555558p-1, 0x1.999999999513fp-2, 0x1.2492492e1d0d9p-2, 0x1.c71c62b042dfcp-3,
+                                        0x1.7462c33b3e8d7p-3, 0x1.39fc8c69341e7p-3, 0x1.2b6e3cf95449ap-3};
 
 // ln(1 + f) - f to a few ulp, for f in [sqrt(1/2) - 1, sqrt(2) - 1].
 template <class T>
 PYDL_INLINE Vec<T> log1p_tail(Vec<T> f) {
   if constexpr (sizeof(T) == 4) {
-    static constexpr float c[] = {-0x1.fffff8p-2f, 0x1.555544p-2f, -0x1.0003fep-2f, 0x1.99a97p-3f, -0x1.54323ap-3f, 0x1.2210f4p-3f, -0x1.0e844ap-3f, 0x1.0a590cp-3f, -0x1.4075c6p-4f};
+    static constexpr float c[] = {-0x1.fffff8p-2f, 0x1.555544p-2f,  -0x1.0003fep-2f, 0x1.99a97p-3f,  -0x1.54323ap-3f,
+                                  0x1.2210f4p-3f,  -0x1.0e844ap-3f, 0x1.0a590cp-3f,  -0x1.4075c6p-4f};
     return f * f * polynomial(f, c);
   } else {
     // With s = f / (2 + f), ln(1 + f) = 2 s + s R(s^2), arranged as in fdlibm so that f stays exact.
@@ -173,17 +188,16 @@ template <class T>
 inline constexpr LogBase<T> kBase2 = sizeof(T) == 4 ? LogBase<T>{T(0x1.715476p+0), T(0x1.4ae0cp-26), T(1), T(0)}
                                                     : LogBase<T>{T(0x1.71547652b82fep+0), T(0x1.777d0ffda0d24p-56), T(1), T(0)};
 template <class T>
-inline constexpr LogBase<T> kBase10 = sizeof(T) == 4 ? LogBase<T>{T(0x1.bcb7b2p-2), T(-0x1.5b235ep-27), T(0x1.3442p-2), T(-0x1.95ec1p-19)}
-                                                     : LogBase<T>{T(0x1.bcb7b1526e50ep-2), T(0x1.95355baaafad3p-57), T(0x1.34413509f78p-2), T(0x1.fef311f12b358p-46)};
+inline constexpr LogBase<T> kBase10 =
+    sizeof(T) == 4 ? LogBase<T>{T(0x1.bcb7b2p-2), T(-0x1.5b235ep-27), T(0x1.3442p-2), T(-0x1.95ec1p-19)}
+                   : LogBase<T>{T(0x1.bcb7b1526e50ep-2), T(0x1.95355baaafad3p-57), T(0x1.34413509f78p-2), T(0x1.fef311f12b358p-46)};
 
 // log(2^e (1 + f)) + correction * scale, before the special cases.
 template <class T>
 PYDL_INLINE Vec<T> log_combine(const LogParts<T>& p, const LogBase<T>& base, Vec<T> correction) {
   const Vec<T> tail = log1p_tail(p.fraction) + correction;
   if (base.scale_hi == T(1)) {
-    const Pair<T> sum = fast_two_sum(p.exponent * base.step_hi, p.fraction);
-    const Vec<T> lo = select(p.exponent == T(0), Vec<T>(T(0)), sum.lo);
-    return select(p.exponent == T(0), p.fraction, sum.hi) + (mul_add(p.exponent, base.step_lo, lo) + tail);
+    return mul_add(p.exponent, base.step_hi, p.fraction + mul_add(p.exponent, base.step_lo, tail));
   }
   const Pair<T> lead = two_product(p.fraction, Vec<T>(base.scale_hi));
   const Pair<T> sum = two_sum(p.exponent * base.step_hi, lead.hi);

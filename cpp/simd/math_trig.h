@@ -34,12 +34,14 @@ PYDL_INLINE Quadrant reduce_half_pi(Doubles x) {
   const Doubles r = b + w2;
   return {n.integer, r, (b - r) + w2};
 }
-inline constexpr double kSinSeries[] = {-0x1.5555555555555p-3, 0x1.111111111111p-7, -0x1.a01a01a01993p-13, 0x1.71de3a545f9b2p-19, -0x1.ae6454110e23bp-26, 0x1.61217dacd9b67p-33, -0x1.ab17041785874p-41};
+inline constexpr double kSinSeries[] = {-0x1.5555555555555p-3,  0x1.111111111111p-7,   -0x1.a01a01a01993p-13, 0x1.71de3a545f9b2p-19,
+                                        -0x1.ae6454110e23bp-26, 0x1.61217dacd9b67p-33, -0x1.ab17041785874p-41};
 PYDL_INLINE Doubles sin_kernel(Doubles r, Doubles r_lo) {
   const Doubles z = r * r;
   return r + mul_add(r * z, polynomial(z, kSinSeries), r_lo);
 }
-inline constexpr double kCosSeries[] = {0x1.5555555555555p-5, -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d07p-16, -0x1.27e4fb771265dp-22, 0x1.1eed8dead2a82p-29, -0x1.9394b8d28d60fp-37, 0x1.ab77a0c32ea6p-45};
+inline constexpr double kCosSeries[] = {0x1.5555555555555p-5,  -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d07p-16, -0x1.27e4fb771265dp-22,
+                                        0x1.1eed8dead2a82p-29, -0x1.9394b8d28d60fp-37, 0x1.ab77a0c32ea6p-45};
 PYDL_INLINE Doubles cos_kernel(Doubles r, Doubles r_lo) {
   const Doubles z = r * r;
   const Doubles half = 0.5 * z;
@@ -71,7 +73,9 @@ PYDL_INLINE Doubles tan(Doubles x) {
 
 // atan(t) - t on |t| <= tan(pi/8).
 PYDL_INLINE Doubles atan_tail(Doubles t) {
-  static constexpr double c[] = {-0x1.5555555555555p-2, 0x1.9999999999957p-3, -0x1.249249248dbp-3, 0x1.c71c71c326eacp-4, -0x1.745d16640dfe8p-4, 0x1.3b13937c72b95p-4, -0x1.110e92957f1fdp-4, 0x1.e19af48921b86p-5, -0x1.ac8096d02a416p-5, 0x1.74f7626a85d94p-5, -0x1.1b711646c7f4fp-5, 0x1.0b529fad6921cp-6};
+  static constexpr double c[] = {-0x1.5555555555555p-2, 0x1.9999999999957p-3, -0x1.249249248dbp-3,   0x1.c71c71c326eacp-4,
+                                 -0x1.745d16640dfe8p-4, 0x1.3b13937c72b95p-4, -0x1.110e92957f1fdp-4, 0x1.e19af48921b86p-5,
+                                 -0x1.ac8096d02a416p-5, 0x1.74f7626a85d94p-5, -0x1.1b711646c7f4fp-5, 0x1.0b529fad6921cp-6};
   const Doubles z = t * t;
   return t * z * polynomial(z, c);
 }
@@ -100,7 +104,10 @@ PYDL_INLINE Doubles atan2(Doubles y, Doubles x) {
 
 // asin(t) - t for t^2 = z <= 1/4.
 PYDL_INLINE Doubles asin_tail(Doubles t, Doubles z) {
-  static constexpr double c[] = {0x1.5555555555556p-3, 0x1.3333333332e38p-4, 0x1.6db6db6e3f9d7p-5, 0x1.f1c71c15a8ecep-6, 0x1.6e8bb2ffbe5bap-6, 0x1.1c4d19f352c05p-6, 0x1.c9d22f8df290ap-7, 0x1.780830a3c4308p-7, 0x1.5301d1895aa86p-7, 0x1.5f5da7a8ed409p-8, 0x1.214aa025c1753p-6, -0x1.f382a5cb51d33p-7, 0x1.db77f218dd8b5p-6};
+  static constexpr double c[] = {0x1.5555555555556p-3, 0x1.3333333332e38p-4, 0x1.6db6db6e3f9d7p-5, 0x1.f1c71c15a8ecep-6,
+                                 0x1.6e8bb2ffbe5bap-6, 0x1.1c4d19f352c05p-6, 0x1.c9d22f8df290ap-7, 0x1.780830a3c4308p-7,
+                                 0x1.5301d1895aa86p-7, 0x1.5f5da7a8ed409p-8, 0x1.214aa025c1753p-6, -0x1.f382a5cb51d33p-7,
+                                 0x1.db77f218dd8b5p-6};
   return t * z * polynomial(z, c);
 }
 // For a > 1/2: half of acos(a), as sqrt((1 - a) / 2) = root + root_lo and the tail of asin there.
@@ -164,13 +171,49 @@ PYDL_INLINE Doubles atanh(Doubles x) {
   return copysign(0.5 * log1p((a + a) / (1.0 - a)), x);
 }
 
-#define PYDL_VIA_DOUBLE(name)                           \
-  PYDL_INLINE Vec<float> name(Vec<float> x) {           \
-    const DoublePair p = widen(x);                      \
+// Float sine and cosine of arguments up to 2^15 natively: pi/2 in three words of 24 bits and fused operations leave the
+// reduced argument with a second word. Without FMA, and beyond, by double.
+inline constexpr float kFloatTrigLimit = 0x1p15f;
+template <bool Cosine>
+PYDL_INLINE Vec<float> sin_or_cos(Vec<float> x) {
+  static constexpr float sin_series[] = {-0x1.555556p-3f, 0x1.111108p-7f, -0x1.a00f98p-13f, 0x1.6cd732p-19f};
+  static constexpr float cos_series[] = {0x1.555556p-5f, -0x1.6c16b8p-10f, 0x1.a010dap-16f, -0x1.241da4p-22f};
+  constexpr float p1 = 0x1.921fb6p+0f, p2 = -0x1.777a5cp-25f, p3 = -0x1.ee59dap-50f;
+  const Rounded<float> n = round_to_int(x * 0x1.45f306p-1f);
+  const Vec<float> a = neg_mul_add(n.value, p1, x);
+  const Pair<float> shift = two_product(n.value, Vec<float>(p2));
+  const Vec<float> r = a - shift.hi;
+  const Vec<float> r_lo = neg_mul_add(n.value, p3, ((a - r) - shift.hi) - shift.lo);
+  const Vec<float> z = r * r;
+  const Vec<float> sine = r + mul_add(r * z, polynomial(z, sin_series), r_lo);
+  const Vec<float> half = 0.5f * z, w = 1.0f - half;
+  const Vec<float> cosine = w + (((1.0f - w) - half) + mul_add(z * z, polynomial(z, cos_series), -(r * r_lo)));
+  const Vec<int32_t> quadrant = n.integer + int32_t(Cosine ? 1 : 0);
+  const Vec<float> y = select(mask_cast<float>((quadrant & 1) != 0), cosine, sine);
+  const Vec<float> signed_y = y ^ bit_cast<float>((quadrant & 2) << 30);
+  if constexpr (Cosine) {
+    return patch_lanes(~(abs(x) < kFloatTrigLimit), signed_y, [](float v) { return static_cast<float>(__builtin_cos(v)); }, x);
+  } else {
+    return patch_lanes(
+        ~(abs(x) < kFloatTrigLimit), select(x == 0.0f, x, signed_y), [](float v) { return static_cast<float>(__builtin_sin(v)); }, x);
+  }
+}
+PYDL_INLINE Vec<float> sin(Vec<float> x) {
+  if constexpr (kHasFma) return sin_or_cos<false>(x);
+  const DoublePair p = widen(x);
+  return narrow(DoublePair{sin(p.low), sin(p.high)});
+}
+PYDL_INLINE Vec<float> cos(Vec<float> x) {
+  if constexpr (kHasFma) return sin_or_cos<true>(x);
+  const DoublePair p = widen(x);
+  return narrow(DoublePair{cos(p.low), cos(p.high)});
+}
+
+#define PYDL_VIA_DOUBLE(name)                             \
+  PYDL_INLINE Vec<float> name(Vec<float> x) {             \
+    const DoublePair p = widen(x);                        \
     return narrow(DoublePair{name(p.low), name(p.high)}); \
   }
-PYDL_VIA_DOUBLE(sin)
-PYDL_VIA_DOUBLE(cos)
 PYDL_VIA_DOUBLE(tan)
 PYDL_VIA_DOUBLE(asin)
 PYDL_VIA_DOUBLE(acos)

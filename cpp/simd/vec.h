@@ -90,40 +90,40 @@ PYDL_INLINE Vec<To> bit_cast(Vec<T> v) {
 template <class T>
 using Same = std::type_identity_t<Vec<T>>;
 
-#define PYDL_VEC_OPERATOR(op)                                                                      \
-  template <class T>                                                                               \
-  PYDL_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                                             \
-    return a.raw op b.raw;                                                                         \
-  }                                                                                                \
-  template <class T>                                                                               \
-  PYDL_INLINE Vec<T> operator op(Vec<T> a, std::type_identity_t<T> b) {                            \
-    return a.raw op Vec<T>(b).raw;                                                                 \
-  }                                                                                                \
-  template <class T>                                                                               \
-  PYDL_INLINE Vec<T> operator op(std::type_identity_t<T> a, Vec<T> b) {                            \
-    return Vec<T>(a).raw op b.raw;                                                                 \
+#define PYDL_VEC_OPERATOR(op)                                           \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                  \
+    return a.raw op b.raw;                                              \
+  }                                                                     \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(Vec<T> a, std::type_identity_t<T> b) { \
+    return a.raw op Vec<T>(b).raw;                                      \
+  }                                                                     \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(std::type_identity_t<T> a, Vec<T> b) { \
+    return Vec<T>(a).raw op b.raw;                                      \
   }
 PYDL_VEC_OPERATOR(/)
 #undef PYDL_VEC_OPERATOR
 
 // Signed integers wrap: the sum is formed in the unsigned type.
-#define PYDL_VEC_OPERATOR(op)                                                                      \
-  template <class T>                                                                               \
-  PYDL_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                                             \
-    if constexpr (std::is_integral_v<T>) {                                                         \
-      using U = typename Vec<UnsignedLike<T>>::Raw;                                                \
-      return (typename Vec<T>::Raw)((U)a.raw op(U) b.raw);                                         \
-    } else {                                                                                       \
-      return a.raw op b.raw;                                                                       \
-    }                                                                                              \
-  }                                                                                                \
-  template <class T>                                                                               \
-  PYDL_INLINE Vec<T> operator op(Vec<T> a, std::type_identity_t<T> b) {                            \
-    return a op Vec<T>(b);                                                                         \
-  }                                                                                                \
-  template <class T>                                                                               \
-  PYDL_INLINE Vec<T> operator op(std::type_identity_t<T> a, Vec<T> b) {                            \
-    return Vec<T>(a) op b;                                                                         \
+#define PYDL_VEC_OPERATOR(op)                                           \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                  \
+    if constexpr (std::is_integral_v<T>) {                              \
+      using U = typename Vec<UnsignedLike<T>>::Raw;                     \
+      return (typename Vec<T>::Raw)((U)a.raw op(U) b.raw);              \
+    } else {                                                            \
+      return a.raw op b.raw;                                            \
+    }                                                                   \
+  }                                                                     \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(Vec<T> a, std::type_identity_t<T> b) { \
+    return a op Vec<T>(b);                                              \
+  }                                                                     \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(std::type_identity_t<T> a, Vec<T> b) { \
+    return Vec<T>(a) op b;                                              \
   }
 PYDL_VEC_OPERATOR(+)
 PYDL_VEC_OPERATOR(-)
@@ -131,15 +131,15 @@ PYDL_VEC_OPERATOR(*)
 #undef PYDL_VEC_OPERATOR
 
 // Bits; for floating point on the representation.
-#define PYDL_VEC_OPERATOR(op)                                            \
-  template <class T>                                                     \
-  PYDL_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                   \
-    using U = typename Vec<UnsignedLike<T>>::Raw;                        \
-    return (typename Vec<T>::Raw)((U)a.raw op(U) b.raw);                 \
-  }                                                                      \
-  template <class T>                                                     \
-  PYDL_INLINE Vec<T> operator op(Vec<T> a, std::type_identity_t<T> b) {  \
-    return a op Vec<T>(b);                                               \
+#define PYDL_VEC_OPERATOR(op)                                           \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                  \
+    using U = typename Vec<UnsignedLike<T>>::Raw;                       \
+    return (typename Vec<T>::Raw)((U)a.raw op(U) b.raw);                \
+  }                                                                     \
+  template <class T>                                                    \
+  PYDL_INLINE Vec<T> operator op(Vec<T> a, std::type_identity_t<T> b) { \
+    return a op Vec<T>(b);                                              \
   }
 PYDL_VEC_OPERATOR(&)
 PYDL_VEC_OPERATOR(|)
@@ -408,6 +408,16 @@ PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
   return (x * power_of_two<T>(half)) * power_of_two<T>(n - half);
 }
 #endif
+
+// x * 2^n with n in whichever form is cheaper.
+template <class T>
+PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, const Rounded<T>& n) {
+#if PYDL_ISA_LEVEL == 2
+  return scale_by_float_power(x, n.value);
+#else
+  return scale_by_power(x, n.integer);
+#endif
+}
 
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA

@@ -55,8 +55,8 @@ PYDL_INLINE Vec<float> native_max(Vec<float> a, Vec<float> b) { return _mm256_ma
 PYDL_INLINE Vec<double> native_min(Vec<double> a, Vec<double> b) { return _mm256_min_pd(a.raw, b.raw); }
 PYDL_INLINE Vec<double> native_max(Vec<double> a, Vec<double> b) { return _mm256_max_pd(a.raw, b.raw); }
 
-#define PYDL_VEC_ROUND(name, mode)                                                                                   \
-  PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm256_round_ps(a.raw, (mode) | _MM_FROUND_NO_EXC); }            \
+#define PYDL_VEC_ROUND(name, mode)                                                                         \
+  PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm256_round_ps(a.raw, (mode) | _MM_FROUND_NO_EXC); } \
   PYDL_INLINE Vec<double> name(Vec<double> a) { return _mm256_round_pd(a.raw, (mode) | _MM_FROUND_NO_EXC); }
 PYDL_VEC_ROUND(floor, _MM_FROUND_TO_NEG_INF)
 PYDL_VEC_ROUND(ceil, _MM_FROUND_TO_POS_INF)

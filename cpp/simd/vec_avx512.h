@@ -75,14 +75,14 @@ PYDL_INLINE Mask<T> compare(Vec<T> a, Vec<T> b) {
   }
 }
 
-#define PYDL_VEC_COMPARE(op, int_predicate, float_predicate)              \
-  template <class T>                                                      \
-  PYDL_INLINE Mask<T> operator op(Vec<T> a, Vec<T> b) {                   \
-    return compare<int_predicate, float_predicate>(a, b);                 \
-  }                                                                       \
-  template <class T>                                                      \
-  PYDL_INLINE Mask<T> operator op(Vec<T> a, std::type_identity_t<T> b) {  \
-    return compare<int_predicate, float_predicate>(a, Vec<T>(b));         \
+#define PYDL_VEC_COMPARE(op, int_predicate, float_predicate)             \
+  template <class T>                                                     \
+  PYDL_INLINE Mask<T> operator op(Vec<T> a, Vec<T> b) {                  \
+    return compare<int_predicate, float_predicate>(a, b);                \
+  }                                                                      \
+  template <class T>                                                     \
+  PYDL_INLINE Mask<T> operator op(Vec<T> a, std::type_identity_t<T> b) { \
+    return compare<int_predicate, float_predicate>(a, Vec<T>(b));        \
   }
 PYDL_VEC_COMPARE(==, _MM_CMPINT_EQ, _CMP_EQ_OQ)
 PYDL_VEC_COMPARE(!=, _MM_CMPINT_NE, _CMP_NEQ_UQ)
@@ -92,10 +92,10 @@ PYDL_VEC_COMPARE(>, _MM_CMPINT_NLE, _CMP_GT_OQ)
 PYDL_VEC_COMPARE(>=, _MM_CMPINT_NLT, _CMP_GE_OQ)
 #undef PYDL_VEC_COMPARE
 
-#define PYDL_MASK_OPERATOR(op)                                                \
-  template <class T>                                                          \
-  PYDL_INLINE Mask<T> operator op(Mask<T> a, Mask<T> b) {                     \
-    return {static_cast<typename Mask<T>::Bits>(a.bits op b.bits)};           \
+#define PYDL_MASK_OPERATOR(op)                                      \
+  template <class T>                                                \
+  PYDL_INLINE Mask<T> operator op(Mask<T> a, Mask<T> b) {           \
+    return {static_cast<typename Mask<T>::Bits>(a.bits op b.bits)}; \
   }
 PYDL_MASK_OPERATOR(&)
 PYDL_MASK_OPERATOR(|)
@@ -169,6 +169,8 @@ PYDL_INLINE Vec<double> native_min(Vec<double> a, Vec<double> b) { return _mm512
 PYDL_INLINE Vec<double> native_max(Vec<double> a, Vec<double> b) { return _mm512_maskz_max_pd(0xff, a.raw, b.raw); }
 
 // x * 2^n, rounded once.
+PYDL_INLINE Vec<float> scale_by_float_power(Vec<float> x, Vec<float> n) { return _mm512_maskz_scalef_ps(0xffff, x.raw, n.raw); }
+PYDL_INLINE Vec<double> scale_by_float_power(Vec<double> x, Vec<double> n) { return _mm512_maskz_scalef_pd(0xff, x.raw, n.raw); }
 template <class T>
 PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
   if constexpr (sizeof(T) == 4) {
@@ -178,8 +180,8 @@ PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
   }
 }
 
-#define PYDL_VEC_ROUND(name, mode)                                                                       \
-  PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm512_maskz_roundscale_ps(0xffff, a.raw, mode); }   \
+#define PYDL_VEC_ROUND(name, mode)                                                                      \
+  PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm512_maskz_roundscale_ps(0xffff, a.raw, mode); } \
   PYDL_INLINE Vec<double> name(Vec<double> a) { return _mm512_maskz_roundscale_pd(0xff, a.raw, mode); }
 PYDL_VEC_ROUND(floor, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
 PYDL_VEC_ROUND(ceil, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)

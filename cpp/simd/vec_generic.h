@@ -46,18 +46,18 @@ PYDL_INLINE Vec<T> native_max(Vec<T> a, Vec<T> b) {
   return a.raw > b.raw ? a.raw : b.raw;
 }
 
-#define PYDL_VEC_LANEWISE(name, builtin)                              \
-  template <class T>                                                  \
-  PYDL_INLINE Vec<T> name(Vec<T> a) {                                 \
-    Vec<T> r;                                                         \
-    for (int i = 0; i < Vec<T>::size; ++i) {                          \
-      if constexpr (sizeof(T) == 4) {                                 \
-        r.raw[i] = builtin##f(a.raw[i]);                              \
-      } else {                                                        \
-        r.raw[i] = builtin(a.raw[i]);                                 \
-      }                                                               \
-    }                                                                 \
-    return r;                                                         \
+#define PYDL_VEC_LANEWISE(name, builtin)     \
+  template <class T>                         \
+  PYDL_INLINE Vec<T> name(Vec<T> a) {        \
+    Vec<T> r;                                \
+    for (int i = 0; i < Vec<T>::size; ++i) { \
+      if constexpr (sizeof(T) == 4) {        \
+        r.raw[i] = builtin##f(a.raw[i]);     \
+      } else {                               \
+        r.raw[i] = builtin(a.raw[i]);        \
+      }                                      \
+    }                                        \
+    return r;                                \
   }
 PYDL_VEC_LANEWISE(sqrt, __builtin_sqrt)
 PYDL_VEC_LANEWISE(floor, __builtin_floor)

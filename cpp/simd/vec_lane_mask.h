@@ -10,14 +10,14 @@ struct Mask {
   Raw raw;
 };
 
-#define PYDL_VEC_COMPARE(op)                                           \
-  template <class T>                                                   \
-  PYDL_INLINE Mask<T> operator op(Vec<T> a, Vec<T> b) {                \
-    return {(typename Mask<T>::Raw)(a.raw op b.raw)};                  \
-  }                                                                    \
-  template <class T>                                                   \
+#define PYDL_VEC_COMPARE(op)                                             \
+  template <class T>                                                     \
+  PYDL_INLINE Mask<T> operator op(Vec<T> a, Vec<T> b) {                  \
+    return {(typename Mask<T>::Raw)(a.raw op b.raw)};                    \
+  }                                                                      \
+  template <class T>                                                     \
   PYDL_INLINE Mask<T> operator op(Vec<T> a, std::type_identity_t<T> b) { \
-    return a op Vec<T>(b);                                             \
+    return a op Vec<T>(b);                                               \
   }
 PYDL_VEC_COMPARE(==)
 PYDL_VEC_COMPARE(!=)

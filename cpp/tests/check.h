@@ -37,10 +37,10 @@ inline int report(const char* name) {
 
 }  // namespace pydl::test
 
-#define CHECK(condition, ...)                                              \
-  do {                                                                     \
-    if (!(condition) && ++::pydl::test::failures <= 20) {                  \
-      std::printf("%s:%d: %s  ", __FILE__, __LINE__, #condition);          \
-      ::pydl::test::note(" " __VA_ARGS__);                                 \
-    }                                                                      \
+#define CHECK(condition, ...)                                     \
+  do {                                                            \
+    if (!(condition) && ++::pydl::test::failures <= 20) {         \
+      std::printf("%s:%d: %s  ", __FILE__, __LINE__, #condition); \
+      ::pydl::test::note(" " __VA_ARGS__);                        \
+    }                                                             \
   } while (0)

@@ -24,7 +24,8 @@ void check_transpose(int64_t rows, int64_t cols, int64_t item, int64_t pad) {
   transpose2d(out.data(), out_row, in.data(), in_row, rows, cols, item);
   for (int64_t j = 0; j < cols; ++j) {
     for (int64_t i = 0; i < rows; ++i) {
-      CHECK(std::memcmp(&out[static_cast<size_t>(j * out_row + i * item)], &in[static_cast<size_t>(i * in_row + j * item)], static_cast<size_t>(item)) == 0,
+      CHECK(std::memcmp(&out[static_cast<size_t>(j * out_row + i * item)], &in[static_cast<size_t>(i * in_row + j * item)],
+                        static_cast<size_t>(item)) == 0,
             "rows %ld cols %ld item %ld at %ld %ld", long(rows), long(cols), long(item), long(i), long(j));
     }
     for (int64_t b = rows * item; b < out_row; ++b) CHECK(out[static_cast<size_t>(j * out_row + b)] == 77, "padding written");
@@ -50,8 +51,8 @@ void check_strided(const int64_t* sizes, const int* order, int64_t item, int64_t
       at += rest % sizes[k] * in_strides[k];
       rest /= sizes[k];
     }
-    CHECK(std::memcmp(&out[static_cast<size_t>(e * item)], &in[static_cast<size_t>(at)], static_cast<size_t>(item)) == 0, "item %ld step %ld", long(item),
-          long(step));
+    CHECK(std::memcmp(&out[static_cast<size_t>(e * item)], &in[static_cast<size_t>(at)], static_cast<size_t>(item)) == 0,
+          "item %ld step %ld", long(item), long(step));
     std::memset(&back[static_cast<size_t>(at)], 0, static_cast<size_t>(item));
   }
   strided_copy(4, sizes, back.data(), in_strides, out.data(), out_strides, item);

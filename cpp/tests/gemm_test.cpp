@@ -1,4 +1,6 @@
 // gemm() against a long double reference: shapes, layouts, epilogues, dtypes, and the same bits for any thread count.
+#include "ops/matmul/gemm.h"
+
 #include <cmath>
 #include <complex>
 #include <cstring>
@@ -6,7 +8,6 @@
 #include <vector>
 
 #include "core/parallel.h"
-#include "ops/matmul/gemm.h"
 #include "tests/check.h"
 
 namespace {
@@ -20,8 +21,8 @@ struct Case {
   double alpha = 1, beta = 0;
   BiasMode bias = BiasMode::None;
   Activation activation = Activation::None;
-  int64_t pad = 0;    // extra elements per row or column
-  int64_t step = 1;   // distance of neighbours
+  int64_t pad = 0;   // extra elements per row or column
+  int64_t step = 1;  // distance of neighbours
 };
 
 template <class T>
@@ -90,7 +91,8 @@ void check_case(const Case& t, long double unit, long double store_unit) {
     for (int64_t j = 0; j < t.n; ++j) {
       long double sum = 0, magnitude = 0;
       for (int64_t p = 0; p < t.k; ++p) {
-        const long double x = value(s.a[static_cast<size_t>(i * g.a_row + p * g.a_col)]) * value(s.b[static_cast<size_t>(p * g.b_row + j * g.b_col)]);
+        const long double x =
+            value(s.a[static_cast<size_t>(i * g.a_row + p * g.a_col)]) * value(s.b[static_cast<size_t>(p * g.b_row + j * g.b_col)]);
         sum += x;
         magnitude += std::fabs(x);
       }
@@ -103,13 +105,13 @@ void check_case(const Case& t, long double unit, long double store_unit) {
       if (t.activation == Activation::Relu && sum < 0) sum = 0;
       const long double got = value(s.c[static_cast<size_t>(i * g.c_row + j)]);
       if constexpr (std::is_integral_v<T>) {
-        CHECK(static_cast<T>(static_cast<int64_t>(sum)) == static_cast<T>(got), "dtype %s n %ld k %ld at (%ld,%ld): got %Lg expected %Lg", dtype_name(dtype_of<T>),
-              long(t.n), long(t.k), long(i), long(j), got, sum);
+        CHECK(static_cast<T>(static_cast<int64_t>(sum)) == static_cast<T>(got), "dtype %s n %ld k %ld at (%ld,%ld): got %Lg expected %Lg",
+              dtype_name(dtype_of<T>), long(t.n), long(t.k), long(i), long(j), got, sum);
       } else {
         const long double tiny = std::is_same_v<T, float16> ? 0x1p-25L : 1e-30L;  // half the spacing of float16 denormals
         const long double bound = (static_cast<long double>(t.k) + 4) * unit * magnitude + store_unit * std::fabs(sum) + tiny;
-        CHECK(std::fabs(got - sum) <= bound, "dtype %s m %ld n %ld k %ld ta %d tb %d at (%ld,%ld): got %Lg expected %Lg", dtype_name(dtype_of<T>),
-              long(t.m), long(t.n), long(t.k), t.ta, t.tb, long(i), long(j), got, sum);
+        CHECK(std::fabs(got - sum) <= bound, "dtype %s m %ld n %ld k %ld ta %d tb %d at (%ld,%ld): got %Lg expected %Lg",
+              dtype_name(dtype_of<T>), long(t.m), long(t.n), long(t.k), t.ta, t.tb, long(i), long(j), got, sum);
       }
     }
     // Padding between rows stays untouched.
@@ -134,11 +136,13 @@ void sweep(long double unit, long double store_unit) {
   const int64_t sizes[] = {0, 1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 49, 65};
   for (int64_t m : sizes) {
     for (int64_t n : sizes) {
-      for (int64_t k : {int64_t{0}, int64_t{1}, int64_t{7}, int64_t{16}, int64_t{35}}) check_layouts<T>({m, n, k, false, false}, unit, store_unit);
+      for (int64_t k : {int64_t{0}, int64_t{1}, int64_t{7}, int64_t{16}, int64_t{35}})
+        check_layouts<T>({m, n, k, false, false}, unit, store_unit);
     }
   }
-  const int64_t shapes[][3] = {{200, 150, 300}, {481, 70, 257}, {97, 290, 513}, {1, 700, 300},  {3, 333, 100},  {8, 257, 129}, {700, 1, 300},
-                               {333, 5, 77},    {260, 8, 1000}, {20, 30, 5000}, {12, 4200, 20}, {13, 17, 9001}, {9, 40, 20},   {1, 1, 3000}};
+  const int64_t shapes[][3] = {{200, 150, 300}, {481, 70, 257}, {97, 290, 513}, {1, 700, 300},  {3, 333, 100},
+                               {8, 257, 129},   {700, 1, 300},  {333, 5, 77},   {260, 8, 1000}, {20, 30, 5000},
+                               {12, 4200, 20},  {13, 17, 9001}, {9, 40, 20},    {1, 1, 3000}};
   for (const auto& s : shapes) {
     Case t{s[0], s[1], s[2], false, false};
     check_layouts<T>(t, unit, store_unit);
@@ -151,7 +155,8 @@ void sweep(long double unit, long double store_unit) {
 
 template <class T>
 void check_threads() {
-  const int64_t shapes[][3] = {{300, 310, 700}, {5, 3000, 400}, {3000, 5, 400}, {64, 64, 20000}, {37, 2000, 64}, {2000, 37, 64}, {130, 129, 128}};
+  const int64_t shapes[][3] = {{300, 310, 700}, {5, 3000, 400}, {3000, 5, 400}, {64, 64, 20000},
+                               {37, 2000, 64},  {2000, 37, 64}, {130, 129, 128}};
   for (const auto& s : shapes) {
     for (int layout = 0; layout < 4; ++layout) {
       Setup<T> x = make<T>({s[0], s[1], s[2], bool(layout & 1), bool(layout & 2), 1.25, 0, BiasMode::PerColumn});

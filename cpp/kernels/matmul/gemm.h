@@ -12,9 +12,9 @@ namespace pydl::kernels::matmul {
 template <class T>
 struct GemmOutput {
   T alpha;
-  T beta;               // 0: c is not read
-  const T* bias_n;      // per column, or null
-  const T* bias_m;      // per row, or null
+  T beta;           // 0: c is not read
+  const T* bias_n;  // per column, or null
+  const T* bias_m;  // per row, or null
   bool relu;
 };
 

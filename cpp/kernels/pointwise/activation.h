@@ -30,8 +30,8 @@ struct ThresholdParams {
 };
 
 PYDL_KERNEL(StripTable, relu);
-PYDL_KERNEL(StripTable, relu_backward);  // saved: the result
-PYDL_KERNEL(StripTable, leaky_relu);     // SlopeParams
+PYDL_KERNEL(StripTable, relu_backward);        // saved: the result
+PYDL_KERNEL(StripTable, leaky_relu);           // SlopeParams
 PYDL_KERNEL(StripTable, leaky_relu_backward);  // saved: x
 PYDL_KERNEL(StripTable, elu);                  // EluParams
 PYDL_KERNEL(StripTable, elu_backward);         // saved: x

@@ -16,13 +16,13 @@ PYDL_KERNEL(StripTable, minimum);  // out, a, b: NaN when either is; bool, integ
 PYDL_KERNEL(StripTable, fmax);     // out, a, b: NaN only when both are; floating
 PYDL_KERNEL(StripTable, fmin);     // out, a, b: NaN only when both are; floating
 
-PYDL_KERNEL(StripTable, neg);          // out, a; integers, floating, complex
-PYDL_KERNEL(StripTable, abs);          // out, a; bool, integers, floating
-PYDL_KERNEL(StripTable, conj);         // out, a; complex
-PYDL_KERNEL(StripTable, sign);         // out, a: -1, 0, 1 (NaN: 0); bool, integers, floating
-PYDL_KERNEL(StripTable, square);       // out, a; integers, floating, complex
-PYDL_KERNEL(StripTable, reciprocal);   // out, a; floating, complex
-PYDL_KERNEL(StripTable, copysign);     // out, a, b; floating
+PYDL_KERNEL(StripTable, neg);         // out, a; integers, floating, complex
+PYDL_KERNEL(StripTable, abs);         // out, a; bool, integers, floating
+PYDL_KERNEL(StripTable, conj);        // out, a; complex
+PYDL_KERNEL(StripTable, sign);        // out, a: -1, 0, 1 (NaN: 0); bool, integers, floating
+PYDL_KERNEL(StripTable, square);      // out, a; integers, floating, complex
+PYDL_KERNEL(StripTable, reciprocal);  // out, a; floating, complex
+PYDL_KERNEL(StripTable, copysign);    // out, a, b; floating
 
 PYDL_KERNEL(StripTable, addcmul);  // out, a, b, c: a + value * b * c; params: pointer to value; integers, floating, complex
 PYDL_KERNEL(StripTable, addcdiv);  // out, a, b, c: a + value * b / c; params: pointer to value; floating, complex

@@ -35,10 +35,10 @@ struct State {
 };
 
 struct Finish {
-  char* out;        // may be null
+  char* out;  // may be null
   DType out_dtype;
-  char* second;     // position (int64) for Max and Min, mean (out_dtype) for Var and Std; may be null
-  int64_t count;    // elements reduced into one output
+  char* second;   // position (int64) for Max and Min, mean (out_dtype) for Var and Std; may be null
+  int64_t count;  // elements reduced into one output
   double correction;
 };
 
@@ -51,9 +51,10 @@ struct Reducer {
   // Column sums and their like: `cols` <= kColumnStripe contiguous columns over `rows` rows.
   void (*columns)(const char* in, int64_t row_stride, int64_t rows, int64_t cols, int64_t position, State* out);
   // Whole rows of n <= kBlock contiguous elements each, straight to the outputs.
-  void (*rows)(const char* in, int64_t row_stride, int64_t rows, int64_t n, const Finish& finish, int64_t out_stride, int64_t second_stride);
+  void (*rows)(const char* in, int64_t row_stride, int64_t rows, int64_t n, const Finish& finish, int64_t out_stride,
+               int64_t second_stride);
   void (*combine)(State* into, const State* from);
-  void (*finish)(const State& state, const Finish& finish);
+  void (*finish)(const State* states, int64_t n, const Finish& finish, int64_t out_stride, int64_t second_stride);
   State identity;
 };
 // Null where the op does not take the dtype.

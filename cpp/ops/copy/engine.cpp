@@ -78,7 +78,8 @@ void transpose2d(void* out, int64_t out_row, const void* in, int64_t in_row, int
   });
 }
 
-void strided_copy(int dims, const int64_t* sizes, void* out, const int64_t* out_strides, const void* in, const int64_t* in_strides, int64_t item) {
+void strided_copy(int dims, const int64_t* sizes, void* out, const int64_t* out_strides, const void* in, const int64_t* in_strides,
+                  int64_t item) {
   for (int d = 0; d < dims; ++d) {
     if (sizes[d] == 0) return;
   }
@@ -97,7 +98,8 @@ void strided_copy(int dims, const int64_t* sizes, void* out, const int64_t* out_
   if (last.out == item && last.in == item) {
     const int64_t bytes = last.size * item;
     if (outer.count == 0) {
-      parallel_for(bytes, kGrainBytes, [&](int64_t begin, int64_t end) { std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin)); });
+      parallel_for(bytes, kGrainBytes,
+                   [&](int64_t begin, int64_t end) { std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin)); });
     } else {
       for_outer(outer, to, from, bytes, [bytes](char* o, const char* i) { std::memcpy(o, i, static_cast<size_t>(bytes)); });
     }
@@ -116,16 +118,16 @@ void strided_copy(int dims, const int64_t* sizes, void* out, const int64_t* out_
   }
   const kernels::copy::StridedFn fn = t.strided[log];
   if (outer.count == 0) {
-    parallel_for(last.size, std::max<int64_t>(1, kGrainBytes / item), [&](int64_t begin, int64_t end) {
-      fn(to + begin * last.out, last.out, from + begin * last.in, last.in, end - begin);
-    });
+    parallel_for(last.size, std::max<int64_t>(1, kGrainBytes / item),
+                 [&](int64_t begin, int64_t end) { fn(to + begin * last.out, last.out, from + begin * last.in, last.in, end - begin); });
     return;
   }
   for_outer(outer, to, from, last.size * item, [&](char* o, const char* i) { fn(o, last.out, i, last.in, last.size); });
 }
 
 void fill_zero(void* out, int64_t bytes) {
-  parallel_for(bytes, kGrainBytes, [&](int64_t begin, int64_t end) { std::memset(static_cast<char*>(out) + begin, 0, static_cast<size_t>(end - begin)); });
+  parallel_for(bytes, kGrainBytes,
+               [&](int64_t begin, int64_t end) { std::memset(static_cast<char*>(out) + begin, 0, static_cast<size_t>(end - begin)); });
 }
 
 }  // namespace pydl

@@ -97,8 +97,9 @@ bool is_direct(const Problem<T>& p) {
 template <class T>
 void run_direct(const Problem<T>& p) {
   const GemmTable<T>& t = table<T>();
-  GemmBlock<T> g{p.m, p.n, p.k, reinterpret_cast<const T*>(p.a), p.a_row, p.a_col, t.mr * p.a_row, reinterpret_cast<const T*>(p.b),
-                 p.b_row, t.nr, p.c, p.c_row, p.out};
+  GemmBlock<T> g{
+      p.m, p.n,     p.k,  reinterpret_cast<const T*>(p.a), p.a_row, p.a_col, t.mr * p.a_row, reinterpret_cast<const T*>(p.b), p.b_row, t.nr,
+      p.c, p.c_row, p.out};
   if (p.b_col != 1 && p.n > 1) {
     T* packed = b_space.get<T>(ceil_div(p.n, t.nr) * t.nr * p.k);
     t.pack_b(packed, p.k * t.nr, p.b, p.source, p.b_row, p.b_col, p.k, p.n);
@@ -114,7 +115,8 @@ void run_direct(const Problem<T>& p) {
 template <class T>
 void run_blocked(const Problem<T>& p) {
   const GemmTable<T>& t = table<T>();
-  const int64_t kc = t.kc, mc = t.mc, nr = t.nr;
+  const int64_t mc = t.mc, nr = t.nr;
+  const int64_t kc = ceil_div(ceil_div(p.k, ceil_div(p.k, t.kc)), 8) * 8;  // equal blocks: a thin last one costs a pass over c
   constexpr int64_t kStripe = 256;  // columns of b packed at a time, so that they are still in L2 when first used
   const int64_t nc = std::min<int64_t>(ceil_div(p.n, nr) * nr, 4096);
   const bool one_block = p.m <= mc;
@@ -335,9 +337,22 @@ void run_half(const GemmArgs& g) {
 
 void run_plain(const GemmArgs& g) {
   const kernels::matmul::PlainGemmFn fn = kernels::matmul::plain_gemm()[g.dtype];
-  const kernels::matmul::PlainGemm p{g.n, g.k, g.a, g.a_row, g.a_col, g.b, g.b_row, g.b_col, g.c, g.c_row, g.alpha, g.beta,
+  const kernels::matmul::PlainGemm p{g.n,
+                                     g.k,
+                                     g.a,
+                                     g.a_row,
+                                     g.a_col,
+                                     g.b,
+                                     g.b_row,
+                                     g.b_col,
+                                     g.c,
+                                     g.c_row,
+                                     g.alpha,
+                                     g.beta,
                                      g.bias_mode == BiasMode::None ? nullptr : g.bias,
-                                     g.bias_mode == BiasMode::PerColumn, g.bias_mode == BiasMode::PerRow, g.activation == Activation::Relu};
+                                     g.bias_mode == BiasMode::PerColumn,
+                                     g.bias_mode == BiasMode::PerRow,
+                                     g.activation == Activation::Relu};
   parallel_for(g.m, std::max<int64_t>(1, kParallelWork / 8 / (g.n * std::max<int64_t>(g.k, 1))),
                [&](int64_t begin, int64_t end) { fn(p, begin, end); });
 }

@@ -27,7 +27,7 @@ class Workspace {
  private:
   void grow(int64_t bytes) {
     constexpr int64_t kHuge = int64_t{2} << 20;
-    const int64_t unit = bytes >= kHuge / 2 ? kHuge : 4096;
+    const int64_t unit = bytes >= kHuge / 8 ? kHuge : 4096;
     const int64_t size = (bytes + unit - 1) / unit * unit;
     std::free(data_);
     size_ = 0;

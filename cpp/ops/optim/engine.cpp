@@ -50,8 +50,8 @@ void for_chunks(const Item* items, int64_t count, F&& f) {
 void sgd_step(const SgdTensor* tensors, int64_t count, const SgdOptions& o) {
   for_chunks(tensors, count, [&](const SgdTensor& t, int64_t begin, int64_t end, int64_t) {
     const int64_t at = begin * item_size(t.dtype);
-    kernels::optim::sgd()[t.dtype]({end - begin, advance(t.param, at), advance(t.grad, at), advance(t.momentum_buffer, at), o.lr, o.momentum,
-                                    o.dampening, o.weight_decay, o.nesterov, o.maximize, t.first_step});
+    kernels::optim::sgd()[t.dtype]({end - begin, advance(t.param, at), advance(t.grad, at), advance(t.momentum_buffer, at), o.lr,
+                                    o.momentum, o.dampening, o.weight_decay, o.nesterov, o.maximize, t.first_step});
   });
 }
 
@@ -59,9 +59,9 @@ void adam_step(const AdamTensor* tensors, int64_t count, const AdamOptions& o) {
   for_chunks(tensors, count, [&](const AdamTensor& t, int64_t begin, int64_t end, int64_t) {
     const int64_t at = begin * item_size(t.dtype);
     const double step_size = o.lr / (1 - std::pow(o.beta1, t.step)), correction = std::sqrt(1 - std::pow(o.beta2, t.step));
-    kernels::optim::adam()[t.dtype]({end - begin, advance(t.param, at), advance(t.grad, at), advance(t.exp_avg, at), advance(t.exp_avg_sq, at),
-                                     advance(t.max_exp_avg_sq, at), o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, step_size, correction,
-                                     o.decoupled, o.maximize});
+    kernels::optim::adam()[t.dtype]({end - begin, advance(t.param, at), advance(t.grad, at), advance(t.exp_avg, at),
+                                     advance(t.exp_avg_sq, at), advance(t.max_exp_avg_sq, at), o.lr, o.beta1, o.beta2, o.eps,
+                                     o.weight_decay, step_size, correction, o.decoupled, o.maximize});
   });
 }
 

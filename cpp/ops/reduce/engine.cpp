@@ -16,10 +16,10 @@ using kernels::reduce::Reducer;
 using kernels::reduce::State;
 
 constexpr int kMaxDims = ReduceSpec::kMaxDims;
-constexpr int64_t kGrain = 32768;   // elements that are worth a thread
-constexpr int64_t kGather = 4096;   // elements collected before a kernel sees them
-constexpr int64_t kShortRun = 32;   // shorter runs are gathered
-constexpr int64_t kShortRow = 16;   // rows up to this length are transposed
+constexpr int64_t kGrain = 32768;  // elements that are worth a thread
+constexpr int64_t kGather = 4096;  // elements collected before a kernel sees them
+constexpr int64_t kShortRun = 32;  // shorter runs are gathered
+constexpr int64_t kShortRow = 16;  // rows up to this length are transposed
 
 // Combines states in the order they arrive as a binary tree: state i of 2^k neighbours always meets the same partners.
 class Cascade {
@@ -169,10 +169,14 @@ struct Plan {
   }
 
   void write(const State& state, const int64_t* at) const {
+    const int64_t none[3] = {0, 0, 0};
+    write(&state, 1, at, none);
+  }
+  void write(const State* states, int64_t n, const int64_t* at, const int64_t* stride) const {
     Finish f = finish;
     if (f.out) f.out += at[1];
     if (f.second) f.second += at[2];
-    reducer.finish(state, f);
+    reducer.finish(states, n, f, stride[1], stride[2]);
   }
 };
 
@@ -206,10 +210,8 @@ void reduce_short_rows(const Plan& p, const char* in, int64_t outputs) {
       const int64_t rows = std::min(kColumnStripe, end - o);
       for (int64_t e = 0; e < n; ++e) gather(buffer + e * rows * p.item, in + o * stride + e * p.item, stride, rows, p.item);
       p.reducer.columns(buffer, rows * p.item, n, rows, 0, states);
-      for (int64_t r = 0; r < rows; ++r) {
-        const int64_t at[3] = {0, (o + r) * p.kept.stride[0][1], (o + r) * p.kept.stride[0][2]};
-        p.write(states[r], at);
-      }
+      const int64_t at[3] = {0, o * p.kept.stride[0][1], o * p.kept.stride[0][2]};
+      p.write(states, rows, at, p.kept.stride[0]);
     }
   });
 }
@@ -260,12 +262,6 @@ void reduce_columns(const Plan& p, const char* in) {
     p.reducer.columns(in + kept_at[0] + reduced_at[0] + r * row_stride + j * p.item, row_stride, std::min(block, rows - r),
                       std::min(stripe, cols - j), b / pieces * rows + r, out);
   };
-  const auto write = [&](int64_t o, int64_t s, int64_t j, const State& state) {
-    int64_t at[3];
-    outer_kept.offsets(o, at);
-    for (int k = 1; k < 3; ++k) at[k] += (s * stripe + j) * p.kept.stride[last][k];
-    p.write(state, at);
-  };
   const auto one_stripe = [&](int64_t o, int64_t s, const State* ready) {
     const int64_t n = std::min(stripe, cols - s * stripe);
     State total[kColumnStripe], next[kColumnStripe];
@@ -278,12 +274,16 @@ void reduce_columns(const Plan& p, const char* in) {
         for (int64_t j = 0; j < n; ++j) p.reducer.combine(total + j, from + j);
       }
     }
-    for (int64_t j = 0; j < n; ++j) write(o, s, j, total[j]);
+    int64_t at[3];
+    outer_kept.offsets(o, at);
+    for (int k = 1; k < 3; ++k) at[k] += s * stripe * p.kept.stride[last][k];
+    p.write(total, n, at, p.kept.stride[last]);
   };
   if (spread) {
     states.resize(static_cast<size_t>(outer * stripes * blocks * stripe));
     parallel_for(outer * stripes * blocks, std::max<int64_t>(1, kGrain / (block * stripe)), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) compute(i / blocks / stripes, i / blocks % stripes, i % blocks, &states[static_cast<size_t>(i * stripe)]);
+      for (int64_t i = begin; i < end; ++i)
+        compute(i / blocks / stripes, i / blocks % stripes, i % blocks, &states[static_cast<size_t>(i * stripe)]);
     });
   }
   const int64_t grain = spread ? outer * stripes : std::max<int64_t>(1, kGrain / (p.count * stripe));
@@ -299,16 +299,17 @@ void reduce_columns(const Plan& p, const char* in) {
 bool reduce_supports(ReduceOp op, DType dtype) { return kernels::reduce::reducers().op[static_cast<int>(op)][dtype] != nullptr; }
 
 void reduce(ReduceOp op, const ReduceSpec& spec) {
-  Plan p{*kernels::reduce::reducers().op[static_cast<int>(op)][spec.in_dtype],
-         coalesce(spec.kept_dims, spec.kept_sizes, spec.kept_in, spec.out ? spec.kept_out : nullptr, spec.second ? spec.kept_second : nullptr),
-         coalesce(spec.reduced_dims, spec.reduced_sizes, spec.reduced_in, nullptr, nullptr),
-         item_size(spec.in_dtype),
-         0,
-         0,
-         1,
-         1,
-         1,
-         {spec.out, spec.out_dtype, spec.second, 0, spec.correction}};
+  Plan p{
+      *kernels::reduce::reducers().op[static_cast<int>(op)][spec.in_dtype],
+      coalesce(spec.kept_dims, spec.kept_sizes, spec.kept_in, spec.out ? spec.kept_out : nullptr, spec.second ? spec.kept_second : nullptr),
+      coalesce(spec.reduced_dims, spec.reduced_sizes, spec.reduced_in, nullptr, nullptr),
+      item_size(spec.in_dtype),
+      0,
+      0,
+      1,
+      1,
+      1,
+      {spec.out, spec.out_dtype, spec.second, 0, spec.correction}};
   const int64_t outputs = p.kept.total();
   p.count = p.finish.count = p.reduced.total();
   if (outputs == 0) return;
@@ -323,7 +324,8 @@ void reduce(ReduceOp op, const ReduceSpec& spec) {
   const int last = p.reduced.count - 1, kept_last = p.kept.count - 1;
   const int64_t inner = last >= 0 ? p.reduced.size[last] : 1;
   const bool contiguous = last < 0 || p.reduced.stride[last][0] == p.item;
-  if (!contiguous && kept_last >= 0 && p.kept.stride[kept_last][0] == p.item && p.kept.size[kept_last] >= 4) return reduce_columns(p, spec.in);
+  if (!contiguous && kept_last >= 0 && p.kept.stride[kept_last][0] == p.item && p.kept.size[kept_last] >= 4)
+    return reduce_columns(p, spec.in);
   if (contiguous && (inner >= kShortRun || inner == p.count)) {
     p.run = inner;
     p.runs = p.count / inner;
@@ -345,7 +347,8 @@ double dot(DType dtype, const void* x, const void* y, int64_t n) {
   parallel_for(blocks, 4, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       const int64_t at = b * kBlock * size;
-      sums[static_cast<size_t>(b)] = fn(static_cast<const char*>(x) + at, static_cast<const char*>(y) + at, std::min(kBlock, n - b * kBlock));
+      sums[static_cast<size_t>(b)] =
+          fn(static_cast<const char*>(x) + at, static_cast<const char*>(y) + at, std::min(kBlock, n - b * kBlock));
     }
   });
   for (int64_t step = 1; step < blocks; step *= 2) {
@@ -358,8 +361,8 @@ bool scan_supports(ScanOp op, DType dtype) {
   return (op == ScanOp::Sum ? kernels::reduce::cumsum() : kernels::reduce::cumprod())[dtype] != nullptr;
 }
 
-void scan(ScanOp op, DType dtype, const char* in, int64_t in_row, int64_t in_stride, char* out, int64_t out_row, int64_t out_stride, int64_t rows,
-          int64_t n) {
+void scan(ScanOp op, DType dtype, const char* in, int64_t in_row, int64_t in_stride, char* out, int64_t out_row, int64_t out_stride,
+          int64_t rows, int64_t n) {
   const kernels::reduce::ScanFn fn = (op == ScanOp::Sum ? kernels::reduce::cumsum() : kernels::reduce::cumprod())[dtype];
   parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) fn({in + r * in_row, in_stride, out + r * out_row, out_stride, n});

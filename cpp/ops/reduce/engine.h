@@ -16,9 +16,9 @@ struct ReduceSpec {
   static constexpr int kMaxDims = 16;
   const char* in;
   DType in_dtype;
-  char* out;                // null: values are not wanted (Max and Min only)
-  DType out_dtype;          // of `out`; a sum of integers may go to any integer or floating dtype
-  char* second = nullptr;   // Max, Min: int64 positions. Var, Std: the mean, of out_dtype. May be null.
+  char* out;               // null: values are not wanted (Max and Min only)
+  DType out_dtype;         // of `out`; a sum of integers may go to any integer or floating dtype
+  char* second = nullptr;  // Max, Min: int64 positions. Var, Std: the mean, of out_dtype. May be null.
   int kept_dims = 0;
   int64_t kept_sizes[kMaxDims];
   int64_t kept_in[kMaxDims];
@@ -43,8 +43,8 @@ double dot(DType dtype, const void* x, const void* y, int64_t n);
 enum class ScanOp : uint8_t { Sum, Prod };
 
 // Running sums or products of `rows` rows of n elements; strides in bytes. Same dtype in and out.
-void scan(ScanOp op, DType dtype, const char* in, int64_t in_row, int64_t in_stride, char* out, int64_t out_row, int64_t out_stride, int64_t rows,
-          int64_t n);
+void scan(ScanOp op, DType dtype, const char* in, int64_t in_row, int64_t in_stride, char* out, int64_t out_row, int64_t out_stride,
+          int64_t rows, int64_t n);
 bool scan_supports(ScanOp op, DType dtype);
 
 }  // namespace pydl

@@ -21,9 +21,14 @@ PYDL_INLINE void put(char* p, T x) {
 }
 
 // N x N elements through registers. 1- and 2-byte items use 16-byte vectors, which every level transposes well.
+constexpr int64_t kBandBytes = 256;
+
+template <class T, int N>
+using Row [[gnu::vector_size(sizeof(T) * N)]] = T;
+
 template <class T, int N>
 PYDL_INLINE void square(char* out, int64_t out_row, const char* in, int64_t in_row) {
-  using X = T __attribute__((vector_size(sizeof(T) * N)));
+  using X = Row<T, N>;
   X r[N];
 #pragma GCC unroll 16
   for (int i = 0; i < N; ++i) r[i] = get<X>(in + i * in_row);
@@ -40,31 +45,33 @@ PYDL_INLINE void plain(char* out, int64_t out_row, const char* in, int64_t in_ro
   }
 }
 
-// A stripe of input rows is walked along its columns: output rows receive whole cache lines one stripe wide, and the
-// lines of input that a step touches are still in L1 when the next step needs their other half.
+// Bands of columns as wide as a few cache lines are walked down the rows, so that every output row of the band grows
+// sequentially and every page of the input serves several lines. The lines needed next are fetched ahead.
 template <class T, int N>
 void transpose2d(char* out, int64_t out_row, const char* in, int64_t in_row, int64_t rows, int64_t cols) {
   constexpr int64_t S = sizeof(T);
-  constexpr int64_t kStripe = 64 / S > N ? 64 / S : N;  // rows that fill a line of output
-  if constexpr (N == 1) {
-    for (int64_t i0 = 0; i0 < rows; i0 += 8) {
-      const int64_t height = rows - i0 < 8 ? rows - i0 : 8;
-      plain<T>(out + i0 * S, out_row, in + i0 * in_row, in_row, height, cols);
-    }
-    return;
-  } else {
-    for (int64_t i0 = 0; i0 < rows; i0 += kStripe) {
-      const int64_t height = rows - i0 < kStripe ? rows - i0 : kStripe;
-      int64_t j = 0;
-      for (; j + N <= cols; j += N) {
-        int64_t i = 0;
-        for (; i + N <= height; i += N) {
-          square<T, N>(out + j * out_row + (i0 + i) * S, out_row, in + (i0 + i) * in_row + j * S, in_row);
+  constexpr int64_t kBand = (kBandBytes / S) / N * N;
+  for (int64_t j0 = 0; j0 < cols; j0 += kBand) {
+    const int64_t width = cols - j0 < kBand ? cols - j0 : kBand, whole = width / N * N;
+    int64_t i = 0;
+    for (; i + N <= rows; i += N) {
+      const char* from = in + i * in_row + j0 * S;
+      char* to = out + j0 * out_row + i * S;
+      if (i + 2 * N <= rows) {
+        for (int64_t k = 0; k < N; ++k) {
+          for (int64_t line = 0; line < width * S; line += 64) __builtin_prefetch(from + (N + k) * in_row + line);
         }
-        if (i < height) plain<T>(out + j * out_row + (i0 + i) * S, out_row, in + (i0 + i) * in_row + j * S, in_row, height - i, N);
       }
-      if (j < cols) plain<T>(out + j * out_row + i0 * S, out_row, in + i0 * in_row + j * S, in_row, height, cols - j);
+      for (int64_t j = 0; j < whole; j += N) {
+        if constexpr (N > 1) {
+          square<T, N>(to + j * out_row, out_row, from + j * S, in_row);
+        } else {
+          put(to + j * out_row, get<T>(from + j * S));
+        }
+      }
+      if (whole < width) plain<T>(to + whole * out_row, out_row, from + whole * S, in_row, N, width - whole);
     }
+    if (i < rows) plain<T>(out + j0 * out_row + i * S, out_row, in + i * in_row + j0 * S, in_row, rows - i, width);
   }
 }
 
@@ -91,8 +98,8 @@ constexpr int kWords = kVectorBytes / 4, kDoubles = kVectorBytes / 8;
 
 }  // namespace
 
-constinit const CopyTable copies = {
-    {transpose2d<uint8_t, 16>, transpose2d<uint16_t, 8>, transpose2d<uint32_t, kWords>, transpose2d<uint64_t, kDoubles>, transpose2d<Wide, 1>},
-    {strided<uint8_t>, strided<uint16_t>, strided<uint32_t>, strided<uint64_t>, strided<Wide>}};
+constinit const CopyTable copies = {{transpose2d<uint8_t, 16>, transpose2d<uint16_t, 8>, transpose2d<uint32_t, kWords>,
+                                     transpose2d<uint64_t, kDoubles>, transpose2d<Wide, 1>},
+                                    {strided<uint8_t>, strided<uint16_t>, strided<uint32_t>, strided<uint64_t>, strided<Wide>}};
 
 }  // namespace pydl::kernels::copy::PYDL_ISA

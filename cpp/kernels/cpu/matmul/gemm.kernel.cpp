@@ -56,7 +56,10 @@ void tile(const TileArgs<T>& t, const GemmOutput<T>& out) {
     for (int j = 0; j < NV; ++j) acc[i][j] = V<T>{};
   }
 #pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i) __builtin_prefetch(t.c + i * t.c_row, 1);
+  for (int i = 0; i < MR; ++i) {
+    __builtin_prefetch(t.c + i * t.c_row, 1);
+    if constexpr (NV * sizeof(V<T>) > 64) __builtin_prefetch(t.c + i * t.c_row + L, 1);
+  }
   const int64_t ar = t.a_row, ac = t.a_col, br = t.b_row;
   // One pointer per three rows: base, base + ar, base + 2 ar are x86 addressing modes.
   constexpr int kBases = (MR + 2) / 3;
@@ -375,7 +378,8 @@ void skinny_dots(const SkinnyGemm<T>& g) {
 
 template <class T>
 constexpr GemmTable<T> make_table() {
-  return {kMr, kNr<T>, kKc<T>, kMc * 4 / static_cast<int>(sizeof(T)) / kMr * kMr, block<T>, pack_b<T>, pack_a<T>, skinny_rows<T>, skinny_dots<T>};
+  return {kMr,       kNr<T>,         kKc<T>,        kMc * 4 / static_cast<int>(sizeof(T)) / kMr * kMr, block<T>, pack_b<T>,
+          pack_a<T>, skinny_rows<T>, skinny_dots<T>};
 }
 
 }  // namespace

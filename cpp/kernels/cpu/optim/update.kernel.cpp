@@ -50,8 +50,8 @@ void run_sgd(const Sgd& s) {
   T* param = static_cast<T*>(s.param);
   const T* grad = static_cast<const T*>(s.grad);
   T* buffer = static_cast<T*>(s.momentum_buffer);
-  const V<T> sign = splat(T(s.maximize ? -1 : 1)), decay = splat(T(s.weight_decay)), momentum = splat(T(s.momentum)), fresh = splat(T(1 - s.dampening)),
-             rate = splat(T(-s.lr));
+  const V<T> sign = splat(T(s.maximize ? -1 : 1)), decay = splat(T(s.weight_decay)), momentum = splat(T(s.momentum)),
+             fresh = splat(T(1 - s.dampening)), rate = splat(T(-s.lr));
   const bool decays = s.weight_decay != 0, blends = buffer && !s.first_step;
   for_vectors<T>(s.n, [&](auto get, auto put) {
     const V<T> p = get(param);
@@ -74,8 +74,8 @@ PYDL_INLINE void adam_pass(const Adam& s) {
   T* exp_avg_sq = static_cast<T*>(s.exp_avg_sq);
   T* largest = static_cast<T*>(s.max_exp_avg_sq);
   const V<T> sign = splat(T(s.maximize ? -1 : 1)), decay = splat(T(s.weight_decay)), shrink = splat(T(1 - s.lr * s.weight_decay)),
-             weight = splat(T(1 - s.beta1)), beta1 = splat(T(s.beta1)), beta2 = splat(T(s.beta2)), fresh2 = splat(T(1 - s.beta2)), eps = splat(T(s.eps)),
-             step = splat(T(-s.step_size)), correction = splat(T(s.bias_correction2_sqrt));
+             weight = splat(T(1 - s.beta1)), beta1 = splat(T(s.beta1)), beta2 = splat(T(s.beta2)), fresh2 = splat(T(1 - s.beta2)),
+             eps = splat(T(s.eps)), step = splat(T(-s.step_size)), correction = splat(T(s.bias_correction2_sqrt));
   const bool shrinks = s.decoupled && s.weight_decay != 0, decays = !s.decoupled && s.weight_decay != 0;
   // lerp(m, g, w) = m + w (g - m) for w < 0.5 and g - (g - m)(1 - w) otherwise.
   const bool near = 1 - s.beta1 < 0.5;

@@ -52,9 +52,7 @@ struct WithElu {
 template <class T>
 struct Elu : WithElu<T> {
   using WithElu<T>::WithElu;
-  PYDL_INLINE Vec<T> operator()(Vec<T> x) const {
-    return select(x > T(0), x * this->positive, expm1(x * this->input) * this->negative);
-  }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return select(x > T(0), x * this->positive, expm1(x * this->input) * this->negative); }
 };
 template <class T>
 struct EluBackward : WithElu<T> {
@@ -226,21 +224,32 @@ struct GeluBackward : NoParams {
   }
 };
 
-// 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): no cancellation for negative x.
+// 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): no cancellation for negative x. The exponent
+// 2 u is carried in two words, since an exponential turns its absolute error into a relative one.
 template <class T>
-PYDL_INLINE Vec<T> gelu_tanh_argument(Vec<T> x) {
-  return x * mul_add(x * x, T(2 * 0x1.9884533d43651p-1 * 0.044715), Vec<T>(T(2 * 0x1.9884533d43651p-1)));
+PYDL_INLINE Vec<T> gelu_tanh_gate(Vec<T> x) {
+  constexpr double linear = 0x1.9884533d43651p+0, cubic = 0.044715 * linear;
+  constexpr T k1 = T(linear), k1_rest = sizeof(T) == 4 ? T(linear - double(k1)) : T(-0x1.cbc0d30ebfd15p-54);
+  constexpr T k3 = T(cubic), k3_rest = sizeof(T) == 4 ? T(cubic - double(k3)) : T(-0x1.6c843a29d1c7p-61);
+  const Vec<T> a = min_second(Vec<T>(T(30)), abs(x));
+  const Pair<T> square = two_product(a, a);
+  const Pair<T> q = two_product(square.hi, Vec<T>(k3));
+  const Pair<T> factor = two_sum(Vec<T>(k1), q.hi);
+  const Vec<T> factor_lo = factor.lo + (q.lo + (k1_rest + (square.lo * k3 + square.hi * k3_rest)));
+  const Pair<T> u = two_product(a, factor.hi);
+  const Vec<T> e = exp_two_words(-u.hi, -(u.lo + a * factor_lo));
+  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
 }
 template <class T>
 struct GeluTanh : NoParams {
   using NoParams::NoParams;
-  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return x * sigmoid(gelu_tanh_argument(x)); }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return x * gelu_tanh_gate(x); }
 };
 template <class T>
 struct GeluTanhBackward : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<T> operator()(Vec<T> grad, Vec<T> x) const {
-    const Vec<T> s = sigmoid(gelu_tanh_argument(x));
+    const Vec<T> s = gelu_tanh_gate(x);
     const Vec<T> slope = mul_add(x * x, T(6 * 0x1.9884533d43651p-1 * 0.044715), Vec<T>(T(2 * 0x1.9884533d43651p-1)));
     return grad * mul_add(x * slope, s * (T(1) - s), s);
   }

@@ -9,10 +9,10 @@ namespace {
 
 PYDL_BINARY(Add, a + b)
 PYDL_BINARY(Sub, a - b)
-PYDL_BINARY(Mul, a * b)
+PYDL_BINARY(Mul, a* b)
 PYDL_BINARY(Div, a / b)
 PYDL_BINARY(Or, a | b)
-PYDL_BINARY(And, a & b)
+PYDL_BINARY(And, a& b)
 PYDL_BINARY(Maximum, simd::PYDL_ISA::maximum(a, b))
 PYDL_BINARY(Minimum, simd::PYDL_ISA::minimum(a, b))
 PYDL_BINARY(Fmax, select(isnan(b), a, max_second(a, b)))
@@ -24,7 +24,7 @@ struct Sign : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<T> operator()(Vec<T> a) const { return ones_where(a > T(0)) - ones_where(a < T(0)); }
 };
-PYDL_UNARY(Square, a * a)
+PYDL_UNARY(Square, a* a)
 template <class T>
 struct Reciprocal : NoParams {
   using NoParams::NoParams;
@@ -114,11 +114,11 @@ struct Conj : NoParams {
 
 PYDL_KERNELS_BEGIN(pointwise)
 
-constinit const StripTable add = wrapping_table<Add, 2, 1>() | map_table<Add, 2, 4>(Floats{}) | map_table<Or, 2, 4>(Types<bool>{}) |
-                                 complex_table<Add, Add, 2>();
+constinit const StripTable add =
+    wrapping_table<Add, 2, 1>() | map_table<Add, 2, 4>(Floats{}) | map_table<Or, 2, 4>(Types<bool>{}) | complex_table<Add, Add, 2>();
 constinit const StripTable sub = wrapping_table<Sub, 2, 1>() | map_table<Sub, 2, 4>(Floats{}) | complex_table<Sub, Sub, 2>();
-constinit const StripTable mul = wrapping_table<Mul, 2, 1>() | map_table<Mul, 2, 4>(Floats{}) | map_table<And, 2, 4>(Types<bool>{}) |
-                                 complex_table<Mul, Mul, 2>();
+constinit const StripTable mul =
+    wrapping_table<Mul, 2, 1>() | map_table<Mul, 2, 4>(Floats{}) | map_table<And, 2, 4>(Types<bool>{}) | complex_table<Mul, Mul, 2>();
 constinit const StripTable add_scaled = wrapping_table<AddScaled, 2, 1>() | map_table<AddScaled, 2, 4>(Floats{}) |
                                         complex_table<ComplexAddScaled<Complex64>, ComplexAddScaled<Complex128>, 2>();
 constinit const StripTable div = map_table<Div, 2, 4>(Floats{}) | complex_table<Div, Div, 2>();

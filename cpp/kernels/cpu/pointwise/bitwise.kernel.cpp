@@ -6,7 +6,7 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
-PYDL_BINARY(And, a & b)
+PYDL_BINARY(And, a& b)
 PYDL_BINARY(Or, a | b)
 PYDL_BINARY(Xor, a ^ b)
 PYDL_UNARY(Not, ~a)

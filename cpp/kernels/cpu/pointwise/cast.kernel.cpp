@@ -1,11 +1,11 @@
 // All 16 x 16 conversions: one contiguous loop per pair that differs, driven over strips by shared code.
 #include "kernels/pointwise/cast.h"
 
+#include <limits>
+
 #include "kernels/cpu/pointwise/complex_value.h"
 #include "kernels/cpu/pointwise/strip_loop.h"
 #include "simd/vec_half.h"
-
-#include <limits>
 
 namespace pydl::simd::PYDL_ISA {
 namespace {
@@ -95,20 +95,30 @@ struct Route {
 
 PYDL_INLINE void gather_sized(void* buffer, const char* p, int64_t stride, int64_t n, int size) {
   switch (size) {
-    case 1: return gather_items<uint8_t>(buffer, p, stride, n);
-    case 2: return gather_items<uint16_t>(buffer, p, stride, n);
-    case 4: return gather_items<uint32_t>(buffer, p, stride, n);
-    case 8: return gather_items<uint64_t>(buffer, p, stride, n);
-    default: return gather_items<Complex128>(buffer, p, stride, n);
+    case 1:
+      return gather_items<uint8_t>(buffer, p, stride, n);
+    case 2:
+      return gather_items<uint16_t>(buffer, p, stride, n);
+    case 4:
+      return gather_items<uint32_t>(buffer, p, stride, n);
+    case 8:
+      return gather_items<uint64_t>(buffer, p, stride, n);
+    default:
+      return gather_items<Complex128>(buffer, p, stride, n);
   }
 }
 PYDL_INLINE void scatter_sized(char* p, int64_t stride, const void* buffer, int64_t n, int size) {
   switch (size) {
-    case 1: return scatter_items<uint8_t>(p, stride, buffer, n);
-    case 2: return scatter_items<uint16_t>(p, stride, buffer, n);
-    case 4: return scatter_items<uint32_t>(p, stride, buffer, n);
-    case 8: return scatter_items<uint64_t>(p, stride, buffer, n);
-    default: return scatter_items<Complex128>(p, stride, buffer, n);
+    case 1:
+      return scatter_items<uint8_t>(p, stride, buffer, n);
+    case 2:
+      return scatter_items<uint16_t>(p, stride, buffer, n);
+    case 4:
+      return scatter_items<uint32_t>(p, stride, buffer, n);
+    case 8:
+      return scatter_items<uint64_t>(p, stride, buffer, n);
+    default:
+      return scatter_items<Complex128>(p, stride, buffer, n);
   }
 }
 

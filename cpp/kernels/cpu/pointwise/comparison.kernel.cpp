@@ -7,13 +7,13 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
-#define PYDL_COMPARISON(Name, op)                \
-  struct Name : NoParams {                       \
-    using NoParams::NoParams;                    \
-    template <class V>                           \
+#define PYDL_COMPARISON(Name, op)                 \
+  struct Name : NoParams {                        \
+    using NoParams::NoParams;                     \
+    template <class V>                            \
     PYDL_INLINE auto operator()(V a, V b) const { \
-      return a op b;                             \
-    }                                            \
+      return a op b;                              \
+    }                                             \
   };
 PYDL_COMPARISON(Equal, ==)
 PYDL_COMPARISON(NotEqual, !=)
@@ -38,13 +38,13 @@ PYDL_INLINE Mask<T> negate(Mask<T> a) {
   return ~a;
 }
 
-#define PYDL_LOGIC(Name, op)                                    \
-  struct Name : NoParams {                                      \
-    using NoParams::NoParams;                                   \
-    template <class V>                                          \
+#define PYDL_LOGIC(Name, op)                                      \
+  struct Name : NoParams {                                        \
+    using NoParams::NoParams;                                     \
+    template <class V>                                            \
     PYDL_INLINE decltype(truth(V())) operator()(V a, V b) const { \
-      return truth(a) op truth(b);                              \
-    }                                                           \
+      return truth(a) op truth(b);                                \
+    }                                                             \
   };
 PYDL_LOGIC(LogicalAnd, &)
 PYDL_LOGIC(LogicalOr, |)

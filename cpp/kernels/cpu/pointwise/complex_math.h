@@ -24,19 +24,19 @@ PYDL_INLINE typename BuiltinComplex<T>::Type to_builtin(Complex<T> a) {
   return z;
 }
 
-#define PYDL_COMPLEX_FUNCTION(Name, function)                             \
-  template <class T>                                                      \
-  struct Name {                                                           \
-    explicit Name(const void*) {}                                         \
-    PYDL_INLINE Complex<T> operator()(Complex<T> a) const {               \
-      typename BuiltinComplex<T>::Type r;                                 \
-      if constexpr (sizeof(T) == 4) {                                     \
-        r = __builtin_##function##f(to_builtin(a));                       \
-      } else {                                                            \
-        r = __builtin_##function(to_builtin(a));                          \
-      }                                                                   \
-      return {__real__ r, __imag__ r};                                    \
-    }                                                                     \
+#define PYDL_COMPLEX_FUNCTION(Name, function)               \
+  template <class T>                                        \
+  struct Name {                                             \
+    explicit Name(const void*) {}                           \
+    PYDL_INLINE Complex<T> operator()(Complex<T> a) const { \
+      typename BuiltinComplex<T>::Type r;                   \
+      if constexpr (sizeof(T) == 4) {                       \
+        r = __builtin_##function##f(to_builtin(a));         \
+      } else {                                              \
+        r = __builtin_##function(to_builtin(a));            \
+      }                                                     \
+      return {__real__ r, __imag__ r};                      \
+    }                                                       \
   };
 
 }  // namespace

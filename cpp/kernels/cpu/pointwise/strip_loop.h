@@ -4,10 +4,10 @@
 // small buffers on the stack into the same sweep, so an element's bits never depend on its strides or its position.
 #pragma once
 
+#include <utility>
+
 #include "kernels/pointwise/strip.h"
 #include "simd/vec.h"
-
-#include <utility>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -217,7 +217,8 @@ template <class Out, class... In>
 struct ScalarLoop {
   template <int... K, class F>
   PYDL_INLINE static void run(std::integer_sequence<int, K...>, const Strip& s, const F& f) {
-    const bool contiguous = s.inner[0] == static_cast<int64_t>(sizeof(Out)) && ((s.inner[K + 1] == static_cast<int64_t>(sizeof(In))) && ...);
+    const bool contiguous =
+        s.inner[0] == static_cast<int64_t>(sizeof(Out)) && ((s.inner[K + 1] == static_cast<int64_t>(sizeof(In))) && ...);
     for (int64_t j = 0; j < s.n1; ++j) {
       if (contiguous) {
         auto* out = reinterpret_cast<Out*>(s.data[0] + j * s.outer[0]);
@@ -256,21 +257,21 @@ struct NoParams {
 };
 
 // A functor without parameters, from an expression in a (and b, of type V).
-#define PYDL_UNARY(Name, expression)        \
-  struct Name : NoParams {                  \
-    using NoParams::NoParams;               \
-    template <class V>                      \
-    PYDL_INLINE V operator()(V a) const {   \
-      return expression;                    \
-    }                                       \
+#define PYDL_UNARY(Name, expression)      \
+  struct Name : NoParams {                \
+    using NoParams::NoParams;             \
+    template <class V>                    \
+    PYDL_INLINE V operator()(V a) const { \
+      return expression;                  \
+    }                                     \
   };
-#define PYDL_BINARY(Name, expression)           \
-  struct Name : NoParams {                      \
-    using NoParams::NoParams;                   \
-    template <class V>                          \
-    PYDL_INLINE V operator()(V a, V b) const {  \
-      return expression;                        \
-    }                                           \
+#define PYDL_BINARY(Name, expression)          \
+  struct Name : NoParams {                     \
+    using NoParams::NoParams;                  \
+    template <class V>                         \
+    PYDL_INLINE V operator()(V a, V b) const { \
+      return expression;                       \
+    }                                          \
   };
 
 // Strip functions for functors on vectors: T^n -> T, and T^n -> bool.
@@ -362,8 +363,8 @@ consteval StripTable scalar_table(Types<T...>) {
 }  // namespace pydl::simd::PYDL_ISA
 
 // A kernel file defines its tables in the family's namespace and takes everything else from here.
-#define PYDL_KERNELS_BEGIN(family)                    \
-  namespace pydl::kernels::family::PYDL_ISA {         \
+#define PYDL_KERNELS_BEGIN(family)            \
+  namespace pydl::kernels::family::PYDL_ISA { \
   using namespace ::pydl::simd::PYDL_ISA;
 #define PYDL_KERNELS_END }
 

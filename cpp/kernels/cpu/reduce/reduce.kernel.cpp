@@ -479,8 +479,13 @@ void run(const char* in, int64_t n, int64_t position, State* out) {
 }
 
 template <class K>
-void finish(const State& s, const Finish& f) {
-  K::finish(s, f);
+void finish(const State* states, int64_t n, const Finish& finish, int64_t out_stride, int64_t second_stride) {
+  Finish f = finish;
+  for (int64_t i = 0; i < n; ++i) {
+    K::finish(states[i], f);
+    if (f.out) f.out += out_stride;
+    if (f.second) f.second += second_stride;
+  }
 }
 
 template <class K>

@@ -119,21 +119,23 @@ struct Rows {
       store_lanes(out + i, e, lanes);
       return lanes == Vec<T>::size ? e : select(lanes_below<T>(lanes), e, Vec<T>(T(0)));
     });
-    visit<T>(n, [&](int64_t i, int lanes) __attribute__((always_inline)) { store_lanes(out + i, load_lanes(out + i, lanes) / Vec<T>(sum), lanes); });
+    visit<T>(n, [&](int64_t i, int lanes)
+                    __attribute__((always_inline)) { store_lanes(out + i, load_lanes(out + i, lanes) / Vec<T>(sum), lanes); });
   }
   static void log_softmax(T* out, const T* x, int64_t n) {
     const T m = row_max(x, n);
     const T shift = log_of(sum_exp(x, n, m));
-    visit<T>(n, [&](int64_t i, int lanes)
-                    __attribute__((always_inline)) { store_lanes(out + i, (load_lanes(x + i, lanes) - Vec<T>(m)) - Vec<T>(shift), lanes); });
+    visit<T>(n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
+      store_lanes(out + i, (load_lanes(x + i, lanes) - Vec<T>(m)) - Vec<T>(shift), lanes);
+    });
   }
   static void logsumexp(T* out, const T* x, int64_t n) {
     const T m = finite_or_zero(row_max(x, n));
     *out = m + log_of(sum_exp(x, n, m));
   }
   static void softmax_backward(T* dx, const T* g, const T* y, int64_t n) {
-    const T dot = sum_over<T>(n, [&](int64_t i, int lanes)
-                                     __attribute__((always_inline)) { return load_lanes(g + i, lanes) * load_lanes(y + i, lanes); });
+    const T dot = sum_over<T>(
+        n, [&](int64_t i, int lanes) __attribute__((always_inline)) { return load_lanes(g + i, lanes) * load_lanes(y + i, lanes); });
     visit<T>(n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
       store_lanes(dx + i, load_lanes(y + i, lanes) * (load_lanes(g + i, lanes) - Vec<T>(dot)), lanes);
     });
@@ -191,7 +193,8 @@ struct Columns {
     store_lanes(out, m + log(total), lanes);
   }
   static void softmax_backward(T* dx, const T* g, const T* y, int64_t n, int64_t stride, int lanes) {
-    const Vec<T> dot = sum(n, [&](int64_t k) __attribute__((always_inline)) { return load_lanes(g + k * stride, lanes) * load_lanes(y + k * stride, lanes); });
+    const Vec<T> dot = sum(
+        n, [&](int64_t k) __attribute__((always_inline)) { return load_lanes(g + k * stride, lanes) * load_lanes(y + k * stride, lanes); });
     for (int64_t k = 0; k < n; ++k) {
       store_lanes(dx + k * stride, load_lanes(y + k * stride, lanes) * (load_lanes(g + k * stride, lanes) - dot), lanes);
     }
@@ -262,9 +265,8 @@ void unary_inner(void* out_bytes, const void* in_bytes, int64_t outer, int64_t n
   auto* out = static_cast<T*>(out_bytes);
   const auto* in = static_cast<const T*>(in_bytes);
   for (int64_t o = 0; o < outer; ++o) {
-    visit<T>(inner, [&](int64_t i, int lanes) {
-      Column(out + o * inner * (Reduces ? 1 : n) + i, in + o * n * inner + i, n, inner, lanes);
-    });
+    visit<T>(inner,
+             [&](int64_t i, int lanes) { Column(out + o * inner * (Reduces ? 1 : n) + i, in + o * n * inner + i, n, inner, lanes); });
   }
 }
 template <class T, void (*Column)(T*, const T*, const T*, int64_t, int64_t, int)>

@@ -1,0 +1,178 @@
+#include "kernels/index/index.h"
+
+namespace pydl::kernels::index::PYDL_ISA {
+namespace {
+
+#define PYDL_INLINE [[gnu::always_inline]] inline
+
+PYDL_INLINE int64_t index_at(const int64_t* indices, int64_t stride, int64_t i, int64_t size) {
+  int64_t k;
+  __builtin_memcpy(&k, reinterpret_cast<const char*>(indices) + i * stride, sizeof k);
+  return k < 0 ? k + size : k;
+}
+
+int64_t first_bad(const int64_t* indices, int64_t stride, int64_t n, int64_t low, int64_t high) {
+  constexpr int64_t kStep = 256;
+  const auto bad = [=](int64_t i) {
+    int64_t k;
+    __builtin_memcpy(&k, reinterpret_cast<const char*>(indices) + i * stride, sizeof k);
+    return k < low || k >= high;
+  };
+  for (int64_t begin = 0; begin < n; begin += kStep) {
+    const int64_t end = begin + kStep < n ? begin + kStep : n;
+    bool any = false;
+    if (stride == 8) {
+      for (int64_t i = begin; i < end; ++i) any |= (indices[i] < low) | (indices[i] >= high);
+    } else {
+      for (int64_t i = begin; i < end; ++i) any |= bad(i);
+    }
+    if (!any) continue;
+    for (int64_t i = begin; i < end; ++i) {
+      if (bad(i)) return i;
+    }
+  }
+  return -1;
+}
+
+// The row that comes eight later is fetched while this one is copied.
+constexpr int64_t kAhead = 8;
+
+PYDL_INLINE void prefetch(const char* p, int64_t bytes) {
+  for (int64_t b = 0; b < bytes && b < 512; b += 64) __builtin_prefetch(p + b);
+}
+
+void gather_rows(const Rows& r) {
+  for (int64_t i = 0; i < r.n; ++i) {
+    if (i + kAhead < r.n) prefetch(r.in + index_at(r.indices, r.index_stride, i + kAhead, r.size) * r.in_row, r.bytes);
+    __builtin_memcpy(r.out + i * r.out_row, r.in + index_at(r.indices, r.index_stride, i, r.size) * r.in_row, static_cast<size_t>(r.bytes));
+  }
+}
+
+void scatter_rows(const Rows& r) {
+  for (int64_t i = 0; i < r.n; ++i) {
+    __builtin_memcpy(r.out + index_at(r.indices, r.index_stride, i, r.size) * r.out_row, r.in + i * r.in_row, static_cast<size_t>(r.bytes));
+  }
+}
+
+struct Wide {
+  uint64_t a, b;
+};
+
+template <class T>
+void gather(const Line& l) {
+  for (int64_t i = 0; i < l.n; ++i) {
+    *reinterpret_cast<T*>(l.out + i * l.out_stride) =
+        *reinterpret_cast<const T*>(l.in + index_at(l.indices, l.index_stride, i, l.size) * l.in_stride);
+  }
+}
+
+template <class T>
+void scatter(const Line& l) {
+  for (int64_t i = 0; i < l.n; ++i) {
+    *reinterpret_cast<T*>(l.out + index_at(l.indices, l.index_stride, i, l.size) * l.out_stride) =
+        *reinterpret_cast<const T*>(l.in + i * l.in_stride);
+  }
+}
+
+// How a dtype adds: sums of 16-bit formats are rounded at each step, as they are stored.
+template <class T>
+struct Plain {
+  using Storage = T;
+  PYDL_INLINE static T add(T x, T y, double alpha) { return x + static_cast<T>(alpha) * y; }
+};
+template <class T>
+struct Wrapping {
+  using Storage = T;
+  PYDL_INLINE static T add(T x, T y, double alpha) {
+    return static_cast<T>(static_cast<uint64_t>(x) + static_cast<uint64_t>(static_cast<int64_t>(alpha)) * static_cast<uint64_t>(y));
+  }
+};
+struct Bool {
+  using Storage = uint8_t;
+  PYDL_INLINE static uint8_t add(uint8_t x, uint8_t y, double alpha) { return (x | (alpha != 0 ? y : 0)) != 0; }
+};
+struct Half {
+  using Storage = float16;
+  PYDL_INLINE static float16 add(float16 x, float16 y, double alpha) {
+    return to_float16(to_float(x) + static_cast<float>(alpha) * to_float(y));
+  }
+};
+struct Brain {
+  using Storage = bfloat16;
+  PYDL_INLINE static bfloat16 add(bfloat16 x, bfloat16 y, double alpha) {
+    return to_bfloat16(to_float(x) + static_cast<float>(alpha) * to_float(y));
+  }
+};
+template <class T>
+struct Complex {
+  struct Storage {
+    T re, im;
+  };
+  PYDL_INLINE static Storage add(Storage x, Storage y, double alpha) {
+    return {x.re + static_cast<T>(alpha) * y.re, x.im + static_cast<T>(alpha) * y.im};
+  }
+};
+
+template <class K>
+void scatter_add(const Line& l) {
+  using S = typename K::Storage;
+  for (int64_t i = 0; i < l.n; ++i) {
+    S* o = reinterpret_cast<S*>(l.out + index_at(l.indices, l.index_stride, i, l.size) * l.out_stride);
+    *o = K::add(*o, *reinterpret_cast<const S*>(l.in + i * l.in_stride), 1);
+  }
+}
+
+template <class K>
+void add(char* out, int64_t out_stride, const char* in, int64_t in_stride, int64_t n, double alpha) {
+  using S = typename K::Storage;
+  constexpr int64_t size = sizeof(S);
+  if (out_stride == size && in_stride == size) {
+    S* o = reinterpret_cast<S*>(out);
+    const S* x = reinterpret_cast<const S*>(in);
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j) o[j] = K::add(o[j], x[j], alpha);
+  } else {
+    for (int64_t j = 0; j < n; ++j) {
+      S* o = reinterpret_cast<S*>(out + j * out_stride);
+      *o = K::add(*o, *reinterpret_cast<const S*>(in + j * in_stride), alpha);
+    }
+  }
+}
+
+template <class K>
+constexpr void set(IndexTable& t, DType d) {
+  t.scatter_add.slot[static_cast<int>(d)] = scatter_add<K>;
+  t.add.slot[static_cast<int>(d)] = add<K>;
+}
+
+constexpr IndexTable make_table() {
+  IndexTable t{first_bad,
+               gather_rows,
+               scatter_rows,
+               {gather<uint8_t>, gather<uint16_t>, gather<uint32_t>, gather<uint64_t>, gather<Wide>},
+               {scatter<uint8_t>, scatter<uint16_t>, scatter<uint32_t>, scatter<uint64_t>, scatter<Wide>},
+               {},
+               {}};
+  set<Bool>(t, DType::Bool);
+  set<Wrapping<uint8_t>>(t, DType::UInt8);
+  set<Wrapping<int8_t>>(t, DType::Int8);
+  set<Wrapping<uint16_t>>(t, DType::UInt16);
+  set<Wrapping<int16_t>>(t, DType::Int16);
+  set<Wrapping<uint32_t>>(t, DType::UInt32);
+  set<Wrapping<int32_t>>(t, DType::Int32);
+  set<Wrapping<uint64_t>>(t, DType::UInt64);
+  set<Wrapping<int64_t>>(t, DType::Int64);
+  set<Half>(t, DType::Float16);
+  set<Brain>(t, DType::BFloat16);
+  set<Plain<float>>(t, DType::Float32);
+  set<Plain<double>>(t, DType::Float64);
+  set<Complex<float>>(t, DType::Complex64);
+  set<Complex<double>>(t, DType::Complex128);
+  return t;
+}
+
+}  // namespace
+
+constinit const IndexTable indexing = make_table();
+
+}  // namespace pydl::kernels::index::PYDL_ISA

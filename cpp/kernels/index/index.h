@@ -1,0 +1,53 @@
+// Selecting and scattering by int64 indices. Strides are in bytes. Indices have been checked: see `first_bad`.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernel.h"
+
+namespace pydl::kernels::index {
+
+// Position of the first index outside [low, high), or -1. `stride` is in bytes.
+using FirstBadFn = int64_t (*)(const int64_t* indices, int64_t stride, int64_t n, int64_t low, int64_t high);
+
+// Row copies: out row i = in row indices[i] (gather), out row indices[i] = in row i (scatter); negative indices count from
+// the end of `size` rows.
+struct Rows {
+  char* out;
+  int64_t out_row;
+  const char* in;
+  int64_t in_row;
+  const int64_t* indices;
+  int64_t index_stride;
+  int64_t n;
+  int64_t size;
+  int64_t bytes;  // of a row
+};
+using RowsFn = void (*)(const Rows&);
+
+// Elements of one line: out[i] = in[indices[i]] (gather), out[indices[i]] = in[i] (scatter). All four strides are in bytes.
+struct Line {
+  char* out;
+  int64_t out_stride;
+  const char* in;
+  int64_t in_stride;
+  const int64_t* indices;
+  int64_t index_stride;
+  int64_t n;
+  int64_t size;
+};
+using LineFn = void (*)(const Line&);
+
+// out[j] += alpha * in[j] for n elements at byte strides.
+using AddFn = void (*)(char* out, int64_t out_stride, const char* in, int64_t in_stride, int64_t n, double alpha);
+
+struct IndexTable {
+  FirstBadFn first_bad;
+  RowsFn gather_rows, scatter_rows;
+  LineFn gather[5], scatter[5];  // by log2 of the item size
+  ByDType<LineFn> scatter_add;   // out[indices[i]] += in[i], in the order of i
+  ByDType<AddFn> add;
+};
+PYDL_KERNEL(IndexTable, indexing);
+
+}  // namespace pydl::kernels::index

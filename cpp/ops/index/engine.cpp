@@ -1,0 +1,131 @@
+#include "ops/index/engine.h"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "core/parallel.h"
+#include "kernels/index/index.h"
+
+namespace pydl {
+namespace {
+
+constexpr int64_t kGrainBytes = 64 * 1024;
+constexpr int64_t kGrain = 16384;
+
+const kernels::index::IndexTable& table() { return kernels::index::indexing(); }
+
+const int64_t* advance(const int64_t* p, int64_t bytes) {
+  return reinterpret_cast<const int64_t*>(reinterpret_cast<const char*>(p) + bytes);
+}
+
+void run_lines(const IndexLines& s, kernels::index::LineFn fn) {
+  int64_t lines = 1;
+  for (int d = 0; d < s.line_dims; ++d) lines *= s.line_sizes[d];
+  parallel_for(lines, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.n)), [&](int64_t begin, int64_t end) {
+    for (int64_t l = begin; l < end; ++l) {
+      int64_t rest = l, out = 0, in = 0, index = 0;
+      for (int d = s.line_dims - 1; d >= 0; --d) {
+        const int64_t k = rest % s.line_sizes[d];
+        rest /= s.line_sizes[d];
+        out += k * s.out_lines[d];
+        in += k * s.in_lines[d];
+        index += k * s.index_lines[d];
+      }
+      fn({s.out + out, s.out_stride, s.in + in, s.in_stride, advance(s.indices, index), s.index_stride, s.n, s.size});
+    }
+  });
+}
+
+int log_size(DType dtype) { return std::countr_zero(static_cast<uint64_t>(item_size(dtype))); }
+
+// The positions of each index value, in order: positions[first[v] .. first[v + 1]) for value v. A counting sort.
+struct Buckets {
+  std::vector<int64_t> first, positions;
+  Buckets(const int64_t* indices, int64_t stride, int64_t n, int64_t size)
+      : first(static_cast<size_t>(size) + 1), positions(static_cast<size_t>(n)) {
+    const auto at = [&](int64_t i) {
+      const int64_t k = *advance(indices, i * stride);
+      return static_cast<size_t>(k < 0 ? k + size : k);
+    };
+    for (int64_t i = 0; i < n; ++i) ++first[at(i) + 1];
+    for (size_t v = 0; v < static_cast<size_t>(size); ++v) first[v + 1] += first[v];
+    std::vector<int64_t> next(first.begin(), first.end() - 1);
+    for (int64_t i = 0; i < n; ++i) positions[static_cast<size_t>(next[at(i)]++)] = i;
+  }
+};
+
+}  // namespace
+
+int64_t first_bad_index(const int64_t* indices, int64_t index_stride, int64_t n, int64_t size) {
+  return table().first_bad(indices, index_stride, n, -size, size);
+}
+
+void index_select_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
+                       int64_t size, int64_t bytes) {
+  parallel_for(n, std::max<int64_t>(1, kGrainBytes / std::max<int64_t>(1, bytes)), [&](int64_t begin, int64_t end) {
+    table().gather_rows(
+        {out + begin * out_row, out_row, in, in_row, advance(indices, begin * index_stride), index_stride, end - begin, size, bytes});
+  });
+}
+
+void index_copy_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
+                     int64_t size, int64_t bytes) {
+  // Columns are split, not rows: of equal indices the last one wins on every thread.
+  parallel_for(bytes, std::max<int64_t>(64, kGrainBytes / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
+    table().scatter_rows({out + begin, out_row, in + begin, in_row, indices, index_stride, n, size, end - begin});
+  });
+}
+
+void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride, const char* in, int64_t in_row, int64_t in_stride,
+                    const int64_t* indices, int64_t index_stride, int64_t n, int64_t size, int64_t row_elements, double alpha) {
+  const kernels::index::AddFn add = table().add[dtype];
+  const auto index_at = [&](int64_t i) {
+    const int64_t k = *advance(indices, i * index_stride);
+    return k < 0 ? k + size : k;
+  };
+  if (n * row_elements < kGrain || num_threads() == 1) {
+    for (int64_t i = 0; i < n; ++i) add(out + index_at(i) * out_row, out_stride, in + i * in_row, in_stride, row_elements, alpha);
+    return;
+  }
+  if (row_elements >= 1024) {  // wide rows: every thread owns columns
+    parallel_for(row_elements, 256, [&](int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < n; ++i) {
+        add(out + index_at(i) * out_row + begin * out_stride, out_stride, in + i * in_row + begin * in_stride, in_stride, end - begin,
+            alpha);
+      }
+    });
+    return;
+  }
+  if (size <= 8 * n) {  // every thread owns output rows and visits their sources in order
+    const Buckets buckets(indices, index_stride, n, size);
+    const int64_t threads = num_threads();
+    parallel_tasks(threads, [&](int64_t t) {
+      // Equal shares of sources, cut at output rows.
+      const auto cut = [&](int64_t share) {
+        return std::lower_bound(buckets.first.begin(), buckets.first.end(), n * share / threads) - buckets.first.begin();
+      };
+      const int64_t begin = t == 0 ? 0 : cut(t), end = t + 1 == threads ? size : std::min<int64_t>(size, cut(t + 1));
+      for (int64_t v = begin; v < end; ++v) {
+        for (int64_t p = buckets.first[static_cast<size_t>(v)]; p < buckets.first[static_cast<size_t>(v) + 1]; ++p) {
+          add(out + v * out_row, out_stride, in + buckets.positions[static_cast<size_t>(p)] * in_row, in_stride, row_elements, alpha);
+        }
+      }
+    });
+    return;
+  }
+  const int64_t threads = num_threads();
+  parallel_tasks(threads, [&](int64_t t) {  // few sources: every thread scans the indices for its rows
+    const int64_t begin = size * t / threads, end = size * (t + 1) / threads;
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t v = index_at(i);
+      if (v >= begin && v < end) add(out + v * out_row, out_stride, in + i * in_row, in_stride, row_elements, alpha);
+    }
+  });
+}
+
+void gather_lines(const IndexLines& spec) { run_lines(spec, table().gather[log_size(spec.dtype)]); }
+void scatter_lines(const IndexLines& spec) { run_lines(spec, table().scatter[log_size(spec.dtype)]); }
+void scatter_add_lines(const IndexLines& spec) { run_lines(spec, table().scatter_add[spec.dtype]); }
+
+}  // namespace pydl

@@ -1,0 +1,45 @@
+// Selection by int64 indices on raw memory. Strides are in bytes; indices may be negative (counted from the end).
+#pragma once
+
+#include <cstdint>
+
+#include "core/dtype.h"
+
+namespace pydl {
+
+// Position of the first of n indices outside [-size, size), or -1. Call it before anything below.
+int64_t first_bad_index(const int64_t* indices, int64_t index_stride, int64_t n, int64_t size);
+
+// out row i = in row indices[i]; rows of `bytes` contiguous bytes. `size`: number of rows of `in`.
+void index_select_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
+                       int64_t size, int64_t bytes);
+
+// out row indices[i] = in row i, later i win. `size`: number of rows of `out`.
+void index_copy_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
+                     int64_t size, int64_t bytes);
+
+// out row indices[i] += alpha * in row i, in the order of i for each row: same bits for any number of threads.
+void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride, const char* in, int64_t in_row, int64_t in_stride,
+                    const int64_t* indices, int64_t index_stride, int64_t n, int64_t size, int64_t row_elements, double alpha);
+
+// gather, scatter and scatter_add along one dimension. The index has sizes (line_sizes[0..line_dims), n): each position of
+// the leading dimensions is one line of n indices; out, in and index have their own strides over lines and along the line.
+struct IndexLines {
+  static constexpr int kMaxDims = 16;
+  DType dtype;
+  int line_dims = 0;
+  int64_t line_sizes[kMaxDims];
+  char* out;
+  int64_t out_lines[kMaxDims], out_stride;
+  const char* in;
+  int64_t in_lines[kMaxDims], in_stride;
+  const int64_t* indices;
+  int64_t index_lines[kMaxDims], index_stride;
+  int64_t n;     // indices per line
+  int64_t size;  // of the indexed dimension: of `in` for gather, of `out` for scatter
+};
+void gather_lines(const IndexLines& spec);
+void scatter_lines(const IndexLines& spec);
+void scatter_add_lines(const IndexLines& spec);
+
+}  // namespace pydl

@@ -1,0 +1,1 @@
+"""Small programs that show pydl at work: ``python -m pydl.demo digits``."""

@@ -1,0 +1,256 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pydl
+from pydl import Tensor
+
+__all__ = [
+    "celu", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_",
+    "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh",
+    "tanhshrink", "threshold", "threshold_",
+]  # fmt: skip
+
+# Above this, log1p(exp(x)) - x is below the rounding of float64, and exp(x) still fits float32.
+_SOFTPLUS_LINEAR = 40.0
+# Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, appendix A.
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def _apply(function: Callable[[Tensor], Tensor], input: Tensor, inplace: bool) -> Tensor:
+    """``function(input)``, written back to ``input`` with ``inplace``; the copy is what its backward keeps."""
+    return input.copy_(function(input.clone())) if inplace else function(input)
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``max(x, 0)`` of each element.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.relu(pydl.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+    """
+    return pydl.relu_(input) if inplace else pydl.relu(input)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """In-place :func:`relu`."""
+    return pydl.relu_(input)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """Each element limited to ``[min_val, max_val]``.
+
+    Raises:
+        ValueError: ``min_val`` above ``max_val``.
+    """
+    if min_val > max_val:
+        raise ValueError(f"hardtanh(): min_val must not exceed max_val, got {min_val} > {max_val}")
+    return _apply(lambda x: pydl.hardtanh(x, min_val, max_val), input, inplace)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """In-place :func:`hardtanh`."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """``min(max(x, 0), 6)`` of each element (Krizhevsky, 2010)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``negative_slope * x`` (Maas et al., 2013)."""
+    return _apply(lambda x: pydl.leaky_relu(x, negative_slope), input, inplace)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """In-place :func:`leaky_relu`."""
+    return leaky_relu(input, negative_slope, True)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016)."""
+    return _apply(lambda x: pydl.elu(x, alpha), input, inplace)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """In-place :func:`elu`."""
+    return elu(input, alpha, True)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`` (Barron, 2017). ``alpha`` must not be zero."""
+    if alpha == 0:
+        raise RuntimeError("celu(): alpha must not be zero")
+    return _apply(lambda x: pydl.elu(x / alpha, 1.0) * alpha if alpha > 0 else _celu_negative(x, alpha), input, inplace)
+
+
+def _celu_negative(x: Tensor, alpha: float) -> Tensor:
+    return pydl.where(x > 0, x, alpha * pydl.expm1(x / alpha))
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Scaled ELU that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return _apply(lambda x: pydl.elu(x, _SELU_ALPHA) * _SELU_SCALE, input, inplace)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """``x`` times the normal distribution function (Hendrycks and Gimpel, 2016); ``approximate`` may be ``"tanh"``."""
+    return pydl.gelu(input, approximate=approximate)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * sigmoid(x)``, also called swish (Elfwing et al., 2017)."""
+    return _apply(pydl.silu, input, inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * tanh(softplus(x))`` (Misra, 2019)."""
+    return _apply(pydl.mish, input, inplace)
+
+
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """``log(1 + exp(beta * x)) / beta``; the identity where ``beta * x`` exceeds ``threshold``."""
+    return pydl.softplus(input, beta, threshold)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """``1 / (1 + exp(-x))``."""
+    return pydl.sigmoid(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    return pydl.tanh(input)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """``log(sigmoid(x))`` without overflow."""
+    return -pydl.softplus(-input, 1.0, _SOFTPLUS_LINEAR)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """``min(max(x + 3, 0), 6) / 6`` (Howard et al., 2019)."""
+    return _apply(lambda x: pydl.hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * hardsigmoid(x)`` (Howard et al., "Searching for MobileNetV3", 2019)."""
+    return _apply(lambda x: x * pydl.hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """``x`` where it exceeds ``threshold``, else ``value``."""
+    return _apply(lambda x: pydl.where(x <= threshold, value, x), input, inplace)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """In-place :func:`threshold`."""
+    return input.copy_(pydl.where(input <= threshold, value, input))
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """``x`` where positive, else ``weight * x``, with one weight or one for each channel (He et al., 2015).
+
+    Raises:
+        RuntimeError: the number of weights is neither one nor the size of dimension 1.
+    """
+    if weight.numel() != 1:
+        channels = input.shape[1] if input.dim() > 1 else 1
+        if weight.numel() != channels:
+            raise RuntimeError(f"prelu(): weight must have 1 or {channels} elements, got {weight.numel()}")
+        weight = weight.reshape([-1 if i == 1 else 1 for i in range(input.dim())])
+    elif weight.dim() > 0:
+        weight = weight.reshape([1] * input.dim())
+    return pydl.where(input > 0, input, weight * input)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Leaky ReLU whose slope is drawn from ``[lower, upper]`` for each element in training, else their mean."""
+    if lower > upper:
+        raise ValueError(f"rrelu(): lower must not exceed upper, got {lower} > {upper}")
+    slope: Any = pydl.empty_like(input).uniform_(lower, upper).detach() if training else (lower + upper) / 2
+    return _apply(lambda x: pydl.where(x > 0, x, slope * x), input, inplace)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """First half times the sigmoid of the second half along ``dim`` (Dauphin et al., 2017).
+
+    Raises:
+        RuntimeError: the size along ``dim`` is odd.
+    """
+    if input.shape[dim] % 2:
+        raise RuntimeError(f"glu(): size along dim {dim} must be even, got {input.shape[dim]}")
+    first, second = input.chunk(2, dim)
+    return first * pydl.sigmoid(second)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``x`` where ``|x| > lambd``, else 0."""
+    return pydl.where(input.abs() <= lambd, 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``x`` moved by ``lambd`` towards 0, and 0 within. ``lambd`` must not be negative."""
+    if lambd < 0:
+        raise RuntimeError(f"softshrink(): lambd must not be negative, got {lambd}")
+    return input - pydl.hardtanh(input, -lambd, lambd)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """``x / (1 + |x|)``."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """``x - tanh(x)``."""
+    return input - input.tanh()
+
+
+def _dim(name: str, dim: int | None, input: Tensor) -> int:
+    if dim is not None:
+        return dim
+    import warnings
+
+    warnings.warn(f"{name}(): leaving out dim is deprecated, pass it", stacklevel=4)
+    return 0 if input.dim() in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """``exp(x)`` normalised to sum 1 along ``dim``; ``dtype`` converts first.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.softmax(pydl.zeros(2), dim=0)
+        tensor([0.5000, 0.5000])
+    """
+    return pydl.softmax(input, _dim("softmax", dim, input), dtype=dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """:func:`softmax` of ``-x``."""
+    return pydl.softmax(-input, _dim("softmin", dim, input), dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """Logarithm of :func:`softmax`, without overflow."""
+    return pydl.log_softmax(input, _dim("log_softmax", dim, input), dtype=dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of the Gumbel-softmax distribution (Jang et al., 2017); one-hot with ``hard``."""
+    gumbels = -pydl.empty_like(logits).exponential_().log()
+    soft = pydl.softmax((logits + gumbels) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    one_hot = pydl.zeros_like(logits).scatter_(dim, index, 1.0)
+    return one_hot - soft.detach() + soft  # straight through: value of the one-hot, gradient of the soft sample

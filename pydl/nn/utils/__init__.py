@@ -1,0 +1,135 @@
+"""Helpers for gradients and parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pydl
+from pydl import Tensor
+
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm", "grad_stats",
+    "parameters_to_vector", "vector_to_parameters",
+]  # fmt: skip
+
+
+def _with_grad(parameters: Any) -> list[Tensor]:
+    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [param for param in params if param.grad is not None]
+
+
+def get_total_norm(
+    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """The p-norm of all elements of all tensors together, without overflow in between.
+
+    Raises:
+        RuntimeError: the norm is NaN or infinite, with ``error_if_nonfinite``.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.get_total_norm([pydl.tensor([3.0]), pydl.tensor([4.0])])
+        tensor(5.)
+    """
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    if not tensors:
+        return pydl.tensor(0.0)
+    norm = pydl._grad_norm(tensors, float(norm_type))
+    if error_if_nonfinite and not math.isfinite(norm.item()):
+        raise RuntimeError(f"get_total_norm(): the total norm of order {norm_type} is not finite: {norm.item()}")
+    return norm
+
+
+def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
+    """Scale the gradients by ``max_norm / total_norm`` where that makes them smaller."""
+    factor = float(max_norm) / (total_norm + 1e-6)
+    factor = factor.clamp(max=1.0)
+    with pydl.no_grad():
+        for param in _with_grad(parameters):
+            param.grad.mul_(factor.to(param.grad.dtype))
+
+
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients together so that their norm is at most ``max_norm``. Returns the norm before.
+
+    Example:
+        >>> import pydl
+        >>> w = pydl.zeros(2, requires_grad=True)
+        >>> w.grad = pydl.tensor([3.0, 4.0])
+        >>> pydl.nn.utils.clip_grad_norm_(w, 1.0)
+        tensor(5.)
+        >>> w.grad
+        tensor([0.6000, 0.8000])
+    """
+    params = _with_grad(parameters)
+    norm = get_total_norm([param.grad for param in params], norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(params, max_norm, norm)
+    return norm
+
+
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit each element of the gradients to ``[-clip_value, clip_value]``."""
+    limit = float(clip_value)
+    with pydl.no_grad():
+        for param in _with_grad(parameters):
+            param.grad.clamp_(min=-limit, max=limit)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters, flattened, in one vector.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.parameters_to_vector(pydl.nn.Linear(3, 2).parameters()).shape
+        torch.Size([8])
+    """
+    return pydl.cat([param.view(-1) for param in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Make the parameters views of consecutive slices of ``vec``.
+
+    Raises:
+        TypeError: ``vec`` is no tensor.
+    """
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
+    start = 0
+    for param in parameters:
+        count = param.numel()
+        param.data = vec[start : start + count].view_as(param).data
+        start += count
+
+
+def grad_stats(module: Any) -> dict[str, dict[str, float]]:
+    """Mean, standard deviation, 2-norm and largest absolute value of every parameter's gradient, by name.
+
+    Parameters without gradient are left out.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.Linear(1, 1)
+        >>> layer(pydl.ones(1, 1)).sum().backward()
+        >>> pydl.nn.utils.grad_stats(layer)["weight"]
+        {'mean': 1.0, 'std': 0.0, 'norm': 1.0, 'max': 1.0}
+    """
+    stats = {}
+    for name, param in module.named_parameters():
+        if param.grad is not None and param.grad.numel():
+            grad = param.grad.detach().reshape(-1)
+            mean = grad.mean()
+            stats[name] = {
+                "mean": mean.item(),
+                "std": (grad - mean).abs().square().mean().sqrt().item(),
+                "norm": grad.norm().item(),
+                "max": grad.abs().max().item(),
+            }
+    return stats

@@ -1,0 +1,17 @@
+"""Data sets, samplers and the DataLoader."""
+
+from pydl.utils.data import dataset, sampler
+from pydl.utils.data._collate import default_collate, default_convert
+from pydl.utils.data._worker import get_worker_info
+from pydl.utils.data.dataloader import DataLoader
+from pydl.utils.data.dataset import *  # noqa: F403
+from pydl.utils.data.sampler import *  # noqa: F403
+
+__all__ = [
+    "DataLoader",
+    "default_collate",
+    "default_convert",
+    "get_worker_info",
+    *dataset.__all__,
+    *sampler.__all__,
+]

@@ -1,0 +1,145 @@
+"""Activations, losses, initialisation and gradient helpers against PyTorch, and by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import nn
+
+ACTIVATIONS = {
+    "ReLU": {}, "ReLU6": {}, "LeakyReLU": {"negative_slope": 0.3}, "ELU": {"alpha": 0.7}, "CELU": {"alpha": 1.7},
+    "SELU": {}, "GELU": {}, "SiLU": {}, "Mish": {}, "Softplus": {"beta": 2.0}, "Sigmoid": {}, "Tanh": {},
+    "LogSigmoid": {}, "Hardswish": {}, "Hardsigmoid": {}, "Hardtanh": {}, "Threshold": {"threshold": 0.2, "value": 3.0},
+    "Softmax": {"dim": 1}, "LogSoftmax": {"dim": 0}, "Softmin": {"dim": 1}, "GLU": {}, "Hardshrink": {},
+    "Softshrink": {}, "Softsign": {}, "Tanhshrink": {}, "PReLU": {"num_parameters": 6},
+}  # fmt: skip
+
+
+def values(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape) * 3
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_values_and_gradients(name):
+    torch = pytest.importorskip("torch")
+    array = values((4, 6))
+    results = []
+    for lib in (pydl, torch):
+        x = lib.tensor(array.tolist(), dtype=lib.float64, requires_grad=True)
+        y = getattr(lib.nn, name)(**ACTIVATIONS[name]).to(lib.float64)(x)
+        (y * y).sum().backward()
+        results.append((y.tolist(), x.grad.tolist()))
+    # PyTorch computes these two with float32 constants even in float64
+    rtol = 2e-7 if name in ("CELU", "Hardsigmoid") else 1e-9
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=rtol, atol=1e-12)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=rtol, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["ReLU", "LeakyReLU", "ELU", "SiLU", "Hardtanh", "Hardswish", "SELU", "CELU", "Mish"])
+def test_inplace_activation(name):
+    x = pydl.tensor(values((3, 4)).tolist(), requires_grad=True)
+    plain = getattr(nn, name)()(x * 1)
+    (expected,) = pydl.autograd.grad(plain.sum(), x)
+    y = x * 1
+    assert getattr(nn, name)(inplace=True)(y) is y
+    np.testing.assert_array_equal(y.tolist(), plain.tolist())
+    (got,) = pydl.autograd.grad(y.sum(), x)
+    np.testing.assert_allclose(got.tolist(), expected.tolist(), rtol=1e-6)
+
+
+LOSSES = {
+    "L1Loss": ({}, "real"), "MSELoss": ({}, "real"), "SmoothL1Loss": ({"beta": 0.5}, "real"),
+    "HuberLoss": ({"delta": 0.7}, "real"), "BCELoss": ({}, "unit"), "BCEWithLogitsLoss": ({}, "unit"),
+    "KLDivLoss": ({}, "unit"), "CrossEntropyLoss": ({"label_smoothing": 0.1}, "class"), "NLLLoss": ({}, "class"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses(name, reduction):
+    torch = pytest.importorskip("torch")
+    options, kind = LOSSES[name]
+    a, b = values((5, 3)), values((5, 3), 1)
+    if name == "BCELoss":
+        a = 1 / (1 + np.exp(-a))
+    results = []
+    for lib in (pydl, torch):
+        x = lib.tensor(a.tolist(), dtype=lib.float64, requires_grad=True)
+        if kind == "class":
+            target = lib.tensor([0, 2, 1, -100, 1])
+        else:
+            target = lib.tensor((b if kind == "real" else 1 / (1 + np.exp(-b))).tolist(), dtype=lib.float64)
+        loss = getattr(lib.nn, name)(reduction=reduction, **options)(x, target)
+        loss.sum().backward()
+        results.append((loss.tolist(), x.grad.tolist()))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-10)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-12)
+
+
+def test_binary_cross_entropy_at_the_ends():
+    p = pydl.tensor([0.0, 1.0, 1.0], requires_grad=True)
+    loss = nn.BCELoss(reduction="none")(p, pydl.tensor([0.0, 1.0, 0.0]))
+    assert loss.tolist() == [0.0, 0.0, 100.0]
+    loss.sum().backward()
+    assert all(math.isfinite(g) for g in p.grad.tolist())
+
+
+def test_loss_errors():
+    with pytest.raises(ValueError):
+        nn.BCELoss()(pydl.zeros(2), pydl.zeros(3))
+    with pytest.raises(RuntimeError):
+        nn.BCELoss()(pydl.tensor([2.0]), pydl.zeros(1))
+    with pytest.warns(UserWarning, match="same shape"):
+        nn.MSELoss()(pydl.zeros(2, 1), pydl.zeros(2))
+
+
+def test_bilinear_by_hand():
+    layer = nn.Bilinear(2, 3, 4)
+    a, b = values((5, 2)), values((5, 3))
+    got = layer(pydl.tensor(a.tolist()), pydl.tensor(b.tolist())).tolist()
+    wanted = np.einsum("bi,oij,bj->bo", a, np.array(layer.weight.tolist()), b) + np.array(layer.bias.tolist())
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout():
+    layer = nn.Dropout(0.25)
+    y = layer(pydl.ones(10000))
+    assert set(np.unique(y.tolist()).round(4)) == {0.0, 1.3333}
+    assert abs(y.mean().item() - 1) < 0.05
+    assert layer.eval()(y) is y
+    with pytest.raises(ValueError):
+        nn.Dropout(1.5)
+
+
+def test_init_moments():
+    w = pydl.empty(400, 300)
+    assert abs(nn.init.xavier_normal_(w).std().item() - math.sqrt(2 / 700)) < 1e-3
+    assert nn.init.kaiming_uniform_(w, nonlinearity="relu").abs().max().item() <= math.sqrt(6 / 300)
+    assert abs(nn.init.kaiming_normal_(w, mode="fan_out").std().item() - math.sqrt(2 / 400)) < 1e-3
+    assert nn.init.trunc_normal_(w, std=2.0, a=-1.0, b=1.5).max().item() <= 1.5
+    q = np.array(nn.init.orthogonal_(pydl.empty(6, 4), gain=2.0).tolist())
+    np.testing.assert_allclose(q.T @ q, 4 * np.eye(4), atol=1e-5)
+    assert (np.array(nn.init.sparse_(pydl.empty(10, 3), 0.3).tolist()) == 0).sum(0).tolist() == [3, 3, 3]
+    kernel = nn.init.dirac_(pydl.empty(4, 2, 3), groups=2)
+    assert kernel.sum().item() == 4.0
+    assert kernel[2, 0, 1].item() == 1.0
+    assert nn.init.eye_(pydl.empty(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
+    with pytest.raises(ValueError):
+        nn.init.xavier_uniform_(pydl.empty(3))
+
+
+def test_clipping_and_vectors():
+    layer = nn.Linear(2, 2)
+    for param in layer.parameters():
+        param.grad = pydl.full_like(param.detach(), 3.0)
+    norm = nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+    assert norm.item() == pytest.approx(math.sqrt(6 * 9))
+    assert nn.utils.get_total_norm([p.grad for p in layer.parameters()]).item() == pytest.approx(1.0, rel=1e-5)
+    nn.utils.clip_grad_value_(layer.parameters(), 0.1)
+    assert layer.bias.grad.max().item() == pytest.approx(0.1)
+    nn.utils.vector_to_parameters(pydl.arange(6.0), layer.parameters())
+    assert layer.bias.tolist() == [4.0, 5.0]
+    assert nn.utils.parameters_to_vector(layer.parameters()).tolist() == [0, 1, 2, 3, 4, 5]
+    assert nn.utils.grad_stats(layer)["bias"]["max"] == pytest.approx(0.1)
