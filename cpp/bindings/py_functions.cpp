@@ -1,0 +1,184 @@
+// Module functions that are not ops: construction from data, dtypes, threads.
+#include "bindings/python.h"
+
+#include "core/parallel.h"
+#include "ops/copy/copy.h"
+#include "ops/pointwise/engine.h"
+#include "ops/view/view.h"
+
+namespace pydl::python {
+namespace {
+
+PyObject* make_tensor(PyObject* data, PyObject* dtype, PyObject* device, bool requires_grad) {
+  DType d;
+  const bool given = dtype != Py_None;
+  if (given && !to_dtype_value(dtype, &d)) raise(PyExc_TypeError, text("tensor(): argument 'dtype' must be pydl.dtype, not ", Py_TYPE(dtype)->tp_name));
+  if (device != Py_None && !parse_device(device)) raise(PyExc_TypeError, "tensor(): argument 'device' must be a device");
+  Tensor t = tensor_from_data(data, given ? std::optional(d) : std::nullopt);
+  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, "tensor(): Only Tensors of floating point and complex dtype can require gradients");
+  t->requires_grad = requires_grad;
+  t->is_inference = autograd::mode.inference;
+  return wrap(std::move(t));
+}
+
+// tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)
+PyObject* tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    PyObject *data = nargs ? args[0] : nullptr, *dtype = Py_None, *device = Py_None;
+    bool requires_grad = false;
+    if (nargs > 1) raise(PyExc_TypeError, text("tensor() takes 1 positional argument but ", static_cast<int64_t>(nargs), " were given"));
+    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
+      const std::string_view name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i));
+      PyObject* value = args[nargs + i];
+      if (name == "dtype") {
+        dtype = value;
+      } else if (name == "requires_grad") {
+        requires_grad = PyObject_IsTrue(value) == 1;
+      } else if (name == "device") {
+        device = value;
+      } else if (name == "data") {
+        data = value;
+      } else if (name != "pin_memory") {
+        raise(PyExc_TypeError, text("tensor() got an unexpected keyword argument '", name, "'"));
+      }
+    }
+    if (!data) raise(PyExc_TypeError, "tensor() missing 1 required positional argument: 'data'");
+    return make_tensor(data, dtype, device, requires_grad);
+  });
+}
+
+// as_tensor(data, dtype=None, device=None): shares memory where it can.
+PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"data", "dtype", "device", nullptr};
+  PyObject *data, *dtype = Py_None, *device = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:as_tensor", const_cast<char**>(names), &data, &dtype, &device)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    if (!is_tensor(data) && !is_ndarray(data)) return make_tensor(data, dtype, device, false);
+    DType d;
+    if (dtype != Py_None && !to_dtype_value(dtype, &d)) raise(PyExc_TypeError, "as_tensor(): argument 'dtype' must be pydl.dtype");
+    const Tensor t = is_tensor(data) ? unwrap(data) : from_numpy(data, false);
+    if (is_tensor(data) && (dtype == Py_None || d == t.dtype())) return Py_NewRef(data);
+    return wrap(dtype == Py_None ? t : to_dtype(t, d));
+  });
+}
+
+PyObject* from_numpy_function(PyObject*, PyObject* array) {
+  return guarded([&] {
+    if (!is_ndarray(array)) raise(PyExc_TypeError, text("expected np.ndarray (got ", Py_TYPE(array)->tp_name, ")"));
+    return wrap(from_numpy(array, false));
+  });
+}
+
+void release_bytes(void* context) {
+  if (!Py_IsInitialized()) return;
+  const GilAcquire gil;
+  Py_buffer* view = static_cast<Py_buffer*>(context);
+  PyBuffer_Release(view);
+  delete view;
+}
+
+PyObject* frombuffer(PyObject*, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
+  PyObject *buffer, *dtype;
+  long long count = -1, offset = 0;
+  int requires_grad = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$O|LLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset, &requires_grad)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    DType d;
+    if (!to_dtype_value(dtype, &d)) raise(PyExc_TypeError, "frombuffer(): argument 'dtype' must be pydl.dtype");
+    auto view = std::make_unique<Py_buffer>();
+    if (PyObject_GetBuffer(buffer, view.get(), PyBUF_SIMPLE) < 0) throw PythonError();
+    const int64_t item = item_size(d), bytes = view->len;
+    const char* why = bytes == 0                                       ? "both buffer length and count must not be 0"
+                      : offset < 0 || offset >= bytes                  ? "offset must be non-negative and no greater than buffer length minus 1"
+                      : count == 0 || count < -1                       ? "count must be positive or -1"
+                      : count > (bytes - offset) / item                ? "requested buffer length exceeds the buffer"
+                      : count < 0 && (bytes - offset) % item != 0      ? "buffer length after offset must be a multiple of the element size"
+                                                                       : nullptr;
+    if (why) {
+      PyBuffer_Release(view.get());
+      raise(PyExc_ValueError, text("frombuffer(): ", why, " (", bytes, " bytes, offset ", static_cast<int64_t>(offset), ", count ", static_cast<int64_t>(count), ")"));
+    }
+    const int64_t n[] = {count < 0 ? (bytes - offset) / item : static_cast<int64_t>(count)};
+    const bool read_only = view->readonly;
+    char* data = static_cast<char*>(view->buf) + offset;
+    if (read_only || reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(std::min<int64_t>(item, 8)) != 0) {
+      const Tensor copy = empty(n, d, "frombuffer");
+      std::copy_n(data, n[0] * item, copy->data);
+      PyBuffer_Release(view.get());
+      copy->requires_grad = requires_grad && is_differentiable(d);
+      return wrap(copy);
+    }
+    const Tensor t(Ref<TensorImpl>::adopt(new TensorImpl(Storage::wrap(data, n[0] * item, &release_bytes, view.get(), false), d, n)));
+    view.release();
+    t->requires_grad = requires_grad && is_differentiable(d);
+    return wrap(t);
+  });
+}
+
+PyObject* set_default_dtype_function(PyObject*, PyObject* o) {
+  return guarded([&]() -> PyObject* {
+    DType d;
+    if (!is_dtype(o) || !to_dtype_value(o, &d)) raise(PyExc_TypeError, "set_default_dtype(): invalid dtype object");
+    set_default_dtype(d);
+    Py_RETURN_NONE;
+  });
+}
+PyObject* get_default_dtype_function(PyObject*, PyObject*) { return wrap_dtype(default_dtype()); }
+
+PyObject* promote_types_function(PyObject*, PyObject* args) {
+  PyObject *a, *b;
+  if (!PyArg_ParseTuple(args, "OO:promote_types", &a, &b)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    DType x, y;
+    if (!to_dtype_value(a, &x) || !to_dtype_value(b, &y)) raise(PyExc_TypeError, "promote_types(): arguments must be pydl.dtype");
+    return wrap_dtype(promote_types(x, y));
+  });
+}
+PyObject* result_type_function(PyObject*, PyObject* args) {
+  PyObject *a, *b;
+  if (!PyArg_ParseTuple(args, "OO:result_type", &a, &b)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    Promotion p;
+    for (PyObject* o : {a, b}) {
+      Scalar s;
+      if (is_tensor(o)) {
+        p.add(unwrap(o));
+      } else if (to_scalar(o, &s)) {
+        p.add(s);
+      } else {
+        raise(PyExc_TypeError, text("result_type(): arguments must be Tensor or Number, not ", Py_TYPE(o)->tp_name));
+      }
+    }
+    return wrap_dtype(p.result());
+  });
+}
+
+PyObject* get_num_threads_function(PyObject*, PyObject*) { return PyLong_FromLong(num_threads()); }
+PyObject* set_num_threads_function(PyObject*, PyObject* n) {
+  return guarded([&]() -> PyObject* {
+    const int64_t value = to_index(n, "set_num_threads", "n");
+    PYDL_CHECK(value >= 1 && value <= 4096, ValueError, "set_num_threads(): n must be in [1, 4096], got ", value);
+    set_num_threads(static_cast<int>(value));
+    Py_RETURN_NONE;
+  });
+}
+
+#define WITH_KEYWORDS(fn) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fn)), METH_VARARGS | METH_KEYWORDS
+PyMethodDef functions[] = {{"tensor", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(tensor)), METH_FASTCALL | METH_KEYWORDS, nullptr},
+                           {"as_tensor", WITH_KEYWORDS(as_tensor), nullptr},
+                           {"from_numpy", from_numpy_function, METH_O, nullptr},
+                           {"frombuffer", WITH_KEYWORDS(frombuffer), nullptr},
+                           {"set_default_dtype", set_default_dtype_function, METH_O, nullptr},
+                           {"get_default_dtype", get_default_dtype_function, METH_NOARGS, nullptr},
+                           {"promote_types", promote_types_function, METH_VARARGS, nullptr},
+                           {"result_type", result_type_function, METH_VARARGS, nullptr},
+                           {"get_num_threads", get_num_threads_function, METH_NOARGS, nullptr},
+                           {"set_num_threads", set_num_threads_function, METH_O, nullptr},
+                           {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+bool init_functions(PyObject* module) { return PyModule_AddFunctions(module, functions) == 0; }
+
+}  // namespace pydl::python
