@@ -250,6 +250,7 @@ bool init_ops(PyObject* module, PyTypeObject* tensor_type) {
     PyObject* tensor = reinterpret_cast<PyObject*>(tensor_type);
     PyObject* functions = places.submodule("functions");
     const std::pair<uint32_t, const char*> spaces[] = {{Nn, "nn"}, {Linalg, "linalg"}, {Special, "special"}, {Private, "private"}};
+    for (const auto& [flag, place] : spaces) places.submodule(place);
     for (const Op* op = first_op(); op; op = op->next) {
       init_signature_names(*op);
       const std::string name(op->signature.name);

@@ -96,8 +96,15 @@ constexpr ArgKind kind_of(std::string_view type) {
 
 constexpr Signature parse_signature(std::string_view text) {
   Signature s;
-  const size_t open = text.find('('), close = text.rfind(')');
-  if (open == text.npos || close == text.npos) throw "a signature reads: name(arg: type = default, ...) -> result";
+  const size_t open = text.find('(');
+  size_t close = open;
+  for (int depth = 0; close < text.size(); ++close) {
+    depth += text[close] == '(';
+    depth -= text[close] == ')';
+    if (depth == 0 && close > open) break;
+  }
+  if (close == text.size()) throw "unbalanced parentheses in an op signature";
+  if (open == text.npos) throw "a signature reads: name(arg: type = default, ...) -> result";
   s.name = trim(text.substr(0, open));
   const size_t arrow = text.find("->", close);
   s.result = arrow == text.npos ? "Tensor" : trim(text.substr(arrow + 2));

@@ -107,6 +107,8 @@ Tensor to_dtype(const Tensor& input, DType dtype) {
   return out;
 }
 
+PYDL_OP(to_dtype, "_to_dtype(input: Tensor, dtype: dtype) -> Tensor", Method, R"doc()doc");
+
 Tensor copy_(const Tensor& input, const Tensor& source, bool) {
   const Dims shape = broadcast_shapes(input.sizes(), source.sizes(), "copy_");
   const Dest dest = Dest::inplace(input);

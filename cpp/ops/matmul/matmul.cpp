@@ -108,14 +108,14 @@ Example:
     tensor([3., 7.])
 )doc");
 
-Tensor dot(const Tensor& input, const Tensor& tensor) {
+Tensor inner(const Tensor& input, const Tensor& tensor) {
   PYDL_CHECK(input.ndim() == 1 && tensor.ndim() == 1, ShapeError, "dot(): 1D tensors expected, but got ", input.ndim(), "D and ", tensor.ndim(), "D tensors");
   PYDL_CHECK(input.numel() == tensor.numel(), ShapeError, "dot(): inconsistent tensor size, expected tensor [", input.numel(), "] and src [", tensor.numel(),
              "] to have the same number of elements");
   check_types("dot", input, tensor);
   if (input.dtype() != DType::Float32 && input.dtype() != DType::Float64) return sum(mul(input, tensor), std::nullopt, false, input.dtype());
   const Tensor a = contiguous(input), c = contiguous(tensor);
-  const Tensor out = scalar_tensor(Scalar(pydl::dot(a.dtype(), a->data, c->data, a.numel())), a.dtype());
+  const Tensor out = scalar_tensor(Scalar(dot(a.dtype(), a->data, c->data, a.numel())), a.dtype());
   if (needs_grad(input, tensor)) {
     record({}, "DotBackward0", out, {&input, &tensor}, [x = save(input), y = save(tensor)](Backward& b) {
       if (b.needs(0)) b.set(0, mul(y.get(b), b.grad()));
@@ -124,7 +124,7 @@ Tensor dot(const Tensor& input, const Tensor& tensor) {
   }
   return out;
 }
-PYDL_OP(dot, "dot(input: Tensor, tensor: Tensor) -> Tensor", Function | Method | Out, R"doc(
+PYDL_OP(inner, "dot(input: Tensor, tensor: Tensor) -> Tensor", Function | Method | Out, R"doc(
 The inner product of two vectors, carried in float64 and over a fixed tree of blocks.
 
 Example:
@@ -160,7 +160,7 @@ Tensor matmul(const Tensor& input, const Tensor& other) {
   const int a = input.ndim(), b = other.ndim();
   PYDL_CHECK(a > 0 && b > 0, ShapeError, "matmul(): both arguments need to be at least 1D, but they are ", a, "D and ", b, "D");
   if (a == 2 && b == 2) return mm(input, other);
-  if (a == 1 && b == 1) return dot(input, other);
+  if (a == 1 && b == 1) return inner(input, other);
   if (a == 2 && b == 1) return mv(input, other);
   if (a == 1) {
     const Tensor out = matmul(unsqueeze(input, 0), other);

@@ -1,5 +1,9 @@
 #include "ops/pointwise/arithmetic.h"
 
+#include <cmath>
+#include <cstring>
+#include <limits>
+
 #include "kernels/pointwise/arithmetic.h"
 #include "kernels/pointwise/division.h"
 #include "kernels/pointwise/power.h"
@@ -8,6 +12,7 @@
 #include "ops/pointwise/engine.h"
 #include "ops/pointwise/exponential.h"
 #include "ops/registry.h"
+#include "ops/view/view.h"
 
 namespace pydl {
 
@@ -34,7 +39,7 @@ void check_alpha(const char* op, const Tensor& input, const Operand& other, cons
   PYDL_CHECK(is_complex(dtype) || !alpha.is_complex(), Error, op, "(): For non-complex input tensors, argument alpha must not be a complex number.");
 }
 
-Scalar conj(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to_complex())) : s; }
+Scalar conjugate(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to_complex())) : s; }
 
 Tensor add_sub(const char* op, const char* node, const kernels::StripTable& plain, const Tensor& input, const Operand& other, const Scalar& alpha,
                const Scalar& factor, const Dest& dest) {
@@ -49,7 +54,7 @@ Tensor add_sub(const char* op, const char* node, const kernels::StripTable& plai
   if (needs_grad(input, other.tensor())) {
     record(dest, node, out, {&input, &other.tensor()}, [fit_input = Fit(input, out), fit_other = Fit(other.tensor(), out), factor](Backward& b) {
       if (b.needs(0)) b.set(0, fit_input(b.grad()));
-      if (b.needs(1)) b.set(1, fit_other(factor.equals(1) ? b.grad() : factor.equals(-1) ? neg(b.grad()) : mul(b.grad(), conj(factor))));
+      if (b.needs(1)) b.set(1, fit_other(factor.equals(1) ? b.grad() : factor.equals(-1) ? neg(b.grad()) : mul(b.grad(), conjugate(factor))));
     });
   }
   return out;
@@ -120,7 +125,7 @@ Tensor mul(const Tensor& input, const Operand& other, const Dest& dest) {
     record(dest, "MulBackward0", out, {&input, &o},
            [a = needs_grad(o) ? save(before) : autograd::Saved(), c = needs_grad(input) && o.defined() ? save(o) : autograd::Saved(), fit_input = Fit(input, out),
             fit_other = Fit(o, out), number = other.scalar()](Backward& b) {
-             if (b.needs(0)) b.set(0, fit_input(c.defined() ? mul(b.grad(), conj(c.get(b))) : mul(b.grad(), Operand(conj(number)))));
+             if (b.needs(0)) b.set(0, fit_input(c.defined() ? mul(b.grad(), conj(c.get(b))) : mul(b.grad(), Operand(conjugate(number)))));
              if (b.needs(1)) b.set(1, fit_other(mul(b.grad(), conj(a.get(b)))));
            });
   }
@@ -183,7 +188,7 @@ Tensor div(const Tensor& input, const Operand& other, std::optional<std::string_
            [a = needs_grad(o) ? save(before) : autograd::Saved(), c = o.defined() ? save(o) : autograd::Saved(), fit_input = Fit(input, out), fit_other = Fit(o, out),
             number = other.scalar()](Backward& b) {
              const Tensor divisor = c.get(b);
-             const Tensor by_input = divisor.defined() ? div(b.grad(), conj(divisor)) : div(b.grad(), Operand(conj(number)));
+             const Tensor by_input = divisor.defined() ? div(b.grad(), conj(divisor)) : div(b.grad(), Operand(conjugate(number)));
              if (b.needs(0)) b.set(0, fit_input(by_input));
              if (b.needs(1)) b.set(1, fit_other(neg(mul(by_input, conj(div(a.get(b), divisor))))));
            });
@@ -532,9 +537,6 @@ void clamp_params(DType dtype, char* out, const std::optional<Scalar>& low, cons
 Tensor clamp(const Tensor& input, std::optional<Scalar> min, std::optional<Scalar> max, const Dest& dest) {
   PYDL_CHECK(min || max, Error, "clamp(): At least one of 'min' or 'max' must not be None");
   PYDL_CHECK(!is_complex(input.dtype()) && !(min && min->is_complex()) && !(max && max->is_complex()), Error, "clamp(): is not supported for complex types");
-  std::vector<Operand> types{input};
-  if (min) types.push_back(*min);
-  if (max) types.push_back(*max);
   Promotion p;
   p.add(input);
   if (min) p.add(*min);
@@ -547,7 +549,7 @@ Tensor clamp(const Tensor& input, std::optional<Scalar> min, std::optional<Scala
   const Tensor wide = to_dtype(input, common);
   PYDL_CHECK(!dest.is_inplace() || wide.same(input), Error, "clamp_(): result type ", common, " can't be cast to the desired output type ", input.dtype());
   Tensor out = nan ? fill_(dest.is_new() ? empty(input.sizes(), common) : dest.tensor(), Operand(static_cast<double>(NAN)))
-                   : pointwise({"clamp", kernel::clamp(), TypeRule::Same, params}, {wide.same(input) ? input : autograd::needs_grad(wide) ? wide : wide}, dest);
+                   : pointwise({"clamp", kernel::clamp(), TypeRule::Same, params}, {wide}, dest);
   if (!nan && needs_grad(wide)) {
     record(dest, "ClampBackward1", out, {&wide}, [x = save(dest.is_inplace() ? before : wide), min, max](Backward& b) {
       Tensor inside = x.get(b);

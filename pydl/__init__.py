@@ -1,0 +1,129 @@
+"""pydl: deep learning on CPUs with PyTorch's interface and NumPy as the only dependency.
+
+``import pydl as torch`` runs code that was written for PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydl._check_install import check_install
+
+check_install()
+
+from pydl import _C  # noqa: E402
+from pydl._C import (  # noqa: E402
+    Generator,
+    OutOfMemoryError,
+    ShapeError,
+    Size,
+    Tensor,
+    _engine_backward,
+    _engine_grad,
+    _FunctionBase,
+    _set_grad_enabled,
+    _set_inference_mode,
+    as_tensor,
+    bfloat16,
+    bool,
+    cdouble,
+    cfloat,
+    chalf,
+    channels_last,
+    channels_last_3d,
+    complex32,
+    complex64,
+    complex128,
+    contiguous_format,
+    default_generator,
+    device,
+    double,
+    dtype,
+    empty_cache,
+    float,
+    float16,
+    float32,
+    float64,
+    from_numpy,
+    frombuffer,
+    get_default_dtype,
+    get_num_threads,
+    half,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    long,
+    memory_format,
+    memory_stats,
+    preserve_format,
+    promote_types,
+    reset_peak_memory_stats,
+    result_type,
+    set_default_dtype,
+    set_num_threads,
+    short,
+    tensor,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from pydl._C.private import _adam_step, _grad_norm, _sgd_step  # type: ignore[import-not-found]  # noqa: E402
+from pydl._version import __version__  # noqa: E402
+
+# Every op with the Function flag: the op table is the list.
+globals().update({name: op for name, op in vars(_C.functions).items() if not name.startswith("__")})
+
+from pydl._tensor import (  # noqa: E402
+    e,
+    finfo,
+    iinfo,
+    inf,
+    is_complex,
+    is_floating_point,
+    is_tensor,
+    layout,
+    nan,
+    newaxis,
+    numel,
+    pi,
+    strided,
+)
+from pydl._tensor_str import set_printoptions  # noqa: E402
+from pydl.random import (  # noqa: E402
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from pydl.serialization import SerializationError, load, save  # noqa: E402
+
+from pydl import autograd  # noqa: E402, I001
+from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
+from pydl import linalg, nn, optim, special, utils  # noqa: E402
+from pydl.functional import broadcast_shapes, broadcast_tensors, einsum, meshgrid, tensordot  # noqa: E402
+
+_LAZY = ("backends", "catalogue", "demo")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return importlib.import_module(f"pydl.{name}")
+    if name in ("show_config", "config"):
+        from pydl import _config
+
+        return getattr(_config, name)
+    raise AttributeError(f"module 'pydl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(name for name in {*globals(), *_LAZY, "show_config"} if not name.startswith("_") or name == "__version__")
