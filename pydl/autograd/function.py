@@ -42,8 +42,8 @@ class Function(pydl._FunctionBase, FunctionCtx):  # type: ignore[name-defined,mi
 
     A subclass defines static methods: ``forward(ctx, *args)`` and ``backward(ctx, *grad_outputs)``; or
     ``forward(*args)`` together with ``setup_context(ctx, inputs, output)``. ``backward`` returns one
-    gradient (or ``None``) for each argument of ``forward``. It is used by ``apply`` and never instantiated. A ``backward`` made of differentiable
-    operations can be differentiated itself.
+    gradient (or ``None``) for each argument of ``forward``. It is used by ``apply`` and never instantiated.
+    A ``backward`` made of differentiable operations can be differentiated itself.
 
     Example:
         >>> import pydl

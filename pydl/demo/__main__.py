@@ -11,7 +11,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pydl.demo", description="Small programs that show pydl at work.")
     demos = parser.add_subparsers(dest="demo", required=True)
     digits = demos.add_parser("digits", help="train a classifier of handwritten digits")
-    digits.add_argument("--epochs", type=int, default=25, help="rounds over the training data (default: %(default)s)")
+    digits.add_argument("--epochs", type=int, default=12, help="rounds over the training data (default: %(default)s)")
     digits.add_argument("--out", default=".", help="folder for digits.pt and digits.png (default: here)")
     digits.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
     args = parser.parse_args(argv)

@@ -18,23 +18,44 @@ from tqdm import tqdm  # noqa: E402
 
 import pydl  # noqa: E402
 from pydl import nn  # noqa: E402
-from pydl.utils.data import DataLoader, TensorDataset, random_split  # noqa: E402
+from pydl.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 GOAL = 0.97
 
 
-def _data(generator: Any) -> tuple[Any, Any]:
-    """Training and test part, 80 % and 20 %, pixels scaled to [0, 1]."""
+def _shifted(images: Any, down: int, right: int) -> Any:
+    """The images moved by whole pixels, with empty pixels where they came from."""
+    moved = pydl.zeros_like(images)
+    size = images.shape[1]
+    rows, columns = (slice(max(0, k), size + min(0, k)) for k in (down, right))
+    source_rows, source_columns = (slice(max(0, -k), size + min(0, -k)) for k in (down, right))
+    moved[:, rows, columns] = images[:, source_rows, source_columns]
+    return moved
+
+
+def _data() -> tuple[Any, Any]:
+    """Training part and test part (every fifth image, the same for every seed), pixels scaled to [0, 1]."""
     digits = load_digits()
     images = pydl.tensor(digits.images / 16.0, dtype=pydl.float32)
     labels = pydl.tensor(digits.target, dtype=pydl.int64)
-    train, test = random_split(TensorDataset(images, labels), [0.8, 0.2], generator=generator)
-    return train, test
+    held_out = pydl.arange(len(labels)) % 5 == 4
+    train, classes = images[~held_out], labels[~held_out]
+    # Each training image also moved by one pixel in four directions: an MLP does not know that this changes nothing.
+    moves = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    augmented = pydl.cat([_shifted(train, down, right) for down, right in moves])
+    return TensorDataset(augmented, pydl.cat([classes] * len(moves))), TensorDataset(images[held_out], labels[held_out])
 
 
 def _model() -> nn.Sequential:
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10)
+        nn.Flatten(),
+        nn.Linear(64, 512),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(512, 128),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(128, 10),
     )
 
 
@@ -93,7 +114,7 @@ def _peak_memory_mib() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def run(epochs: int = 25, out: str = ".", seed: int = 0) -> int:
+def run(epochs: int = 12, out: str = ".", seed: int = 0) -> int:
     """Train, print the progress, write ``digits.pt`` and ``digits.png`` into ``out``.
 
     Returns:
@@ -107,11 +128,11 @@ def run(epochs: int = 25, out: str = ".", seed: int = 0) -> int:
     pydl.manual_seed(seed)
     generator = pydl.Generator()
     generator.manual_seed(seed)
-    train, test = _data(generator)
+    train, test = _data()
     model = _model()
     optimizer = pydl.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = pydl.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs, eta_min=1e-5)
-    loader = DataLoader(train, batch_size=32, shuffle=True, generator=generator)
+    loader = DataLoader(train, batch_size=64, shuffle=True, generator=generator)
     history = []
     for epoch in range(1, epochs + 1):
         loss = _train_epoch(model, loader, optimizer, f"epoch {epoch}/{epochs}")
