@@ -74,11 +74,12 @@ from pydl._C import (  # noqa: E402
     uint32,
     uint64,
 )
-from pydl._C.private import _adam_step, _grad_norm, _sgd_step  # type: ignore[import-not-found]  # noqa: E402
 from pydl._version import __version__  # noqa: E402
 
 # Every op with the Function flag: the op table is the list.
 globals().update({name: op for name, op in vars(_C.functions).items() if not name.startswith("__")})
+# For the Python layer alone: fused optimizer steps.
+globals().update({name: op for name, op in vars(_C.private).items() if not name.startswith("__")})
 
 from pydl._tensor import (  # noqa: E402
     e,
