@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from pydl._check_install import check_install
@@ -81,6 +82,9 @@ globals().update({name: op for name, op in vars(_C.functions).items() if not nam
 # For the Python layer alone: fused optimizer steps.
 globals().update({name: op for name, op in vars(_C.private).items() if not name.startswith("__")})
 
+_nn = _C.nn  # kernels behind pydl.nn.functional
+
+from pydl._errors import SerializationError  # noqa: E402
 from pydl._tensor import (  # noqa: E402
     e,
     finfo,
@@ -96,35 +100,39 @@ from pydl._tensor import (  # noqa: E402
     pi,
     strided,
 )
-from pydl._tensor_str import set_printoptions  # noqa: E402
-from pydl.random import (  # noqa: E402
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
-from pydl.serialization import SerializationError, load, save  # noqa: E402
-
-from pydl import autograd  # noqa: E402, I001
-from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
-from pydl import linalg, nn, optim, special, utils  # noqa: E402
 from pydl.functional import broadcast_shapes, broadcast_tensors, einsum, meshgrid, tensordot  # noqa: E402
+from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from pydl import autograd, linalg, special  # noqa: E402
+from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
 
-_LAZY = ("backends", "catalogue", "demo")
+
+def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) -> None:
+    """Switch anomaly detection in this thread, see `pydl.autograd.detect_anomaly`."""
+    _C._set_anomaly(mode, check_nan)
+
+
+# Loaded when first used: what a program does not touch costs it no import time.
+_LAZY_MODULES = ("backends", "catalogue", "demo", "nn", "optim", "serialization", "utils")
+_LAZY_NAMES = {
+    "load": "serialization",
+    "save": "serialization",
+    "set_printoptions": "_tensor_str",
+    "show_config": "_config",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        import importlib
+    import importlib
 
+    if name in _LAZY_MODULES:
         return importlib.import_module(f"pydl.{name}")
-    if name in ("show_config", "config"):
-        from pydl import _config
-
-        return getattr(_config, name)
+    if name in _LAZY_NAMES:
+        value = getattr(importlib.import_module(f"pydl.{_LAZY_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(name for name in {*globals(), *_LAZY, "show_config"} if not name.startswith("_") or name == "__version__")
+    names = {*globals(), *_LAZY_MODULES, *_LAZY_NAMES}
+    return sorted(name for name in names if not name.startswith("_") or name == "__version__")
