@@ -1,0 +1,163 @@
+#include "ops/pointwise/special.h"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/pointwise/special.h"
+#include "ops/activation/activation.h"
+#include "ops/copy/copy.h"
+#include "ops/pointwise/arithmetic.h"
+#include "ops/pointwise/comparison.h"
+#include "ops/pointwise/exponential.h"
+#include "ops/pointwise/unary.h"
+
+namespace pydl {
+
+namespace kernel = kernels::pointwise;
+
+namespace {
+
+// 2 / sqrt(pi) exp(-x^2)
+Tensor erf_slope(const Tensor& x) { return mul(exp(neg(mul(x, x))), Operand(M_2_SQRTPI)); }
+
+}  // namespace
+
+PYDL_UNARY_X(erf, "ErfBackward0", kernel::erf(), 6, mul(g, erf_slope(x)), R"doc(
+The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+Example:
+    >>> pydl.erf(pydl.tensor([0., 1.]))
+    tensor([0.0000, 0.8427])
+)doc");
+PYDL_UNARY_X(erfc, "ErfcBackward0", kernel::erfc(), 8, neg(mul(g, erf_slope(x))), R"doc(
+1 - erf(x), exact for large x too.
+
+Example:
+    >>> pydl.erfc(pydl.tensor([0., 1.]))
+    tensor([1.0000, 0.1573])
+)doc");
+PYDL_UNARY_Y(erfinv, "ErfinvBackward0", kernel::erfinv(), 10, mul(g, mul(exp(mul(y, y)), Operand(1 / M_2_SQRTPI))), R"doc(
+The inverse of the error function; NaN outside [-1, 1].
+
+Example:
+    >>> pydl.erfinv(pydl.tensor([0., 0.5]))
+    tensor([0.0000, 0.4769])
+)doc");
+PYDL_UNARY_X(lgamma, "LgammaBackward0", kernel::lgamma(), 40, mul(g, digamma(x)), R"doc(
+The logarithm of |gamma(x)|.
+
+Example:
+    >>> pydl.lgamma(pydl.tensor([1., 4.]))
+    tensor([0.0000, 1.7918])
+)doc");
+
+Tensor digamma(const Tensor& input, const Dest& dest) {
+  const Tensor out = pointwise({"digamma", kernel::digamma(), TypeRule::Float, nullptr, 40}, {input}, dest);
+  if (autograd::needs_grad(input)) {
+    record(dest, "DigammaBackward0", out, {&input}, [](autograd::Backward&) { throw NotImplemented("digamma(): the derivative polygamma(1, x) is not implemented"); });
+  }
+  return out;
+}
+PYDL_OP(digamma, "digamma(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
+The derivative of `lgamma`. It has no gradient of its own.
+
+Example:
+    >>> pydl.digamma(pydl.tensor([1.]))
+    tensor([-0.5772])
+)doc");
+
+// x log(y), 0 where x is 0 and y is not NaN.
+Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest) {
+  PYDL_CHECK(!is_complex(input.dtype()), Error, "xlogy(): not implemented for ", input.dtype());
+  const Tensor y = other.is_tensor() ? other.tensor() : scalar_tensor(other.scalar(), is_floating(input.dtype()) ? input.dtype() : default_dtype());
+  const Tensor zero = eq(input, Operand(0));
+  const Tensor is_zero = other.is_tensor() || other.scalar().to_double() == other.scalar().to_double() ? logical_and(zero, eq(y, y)) : logical_and(zero, ne(zero, zero));
+  // The logarithm of 1 stands in where x is 0, so that no infinity enters the gradient.
+  const Tensor out = mul(input, log(where(is_zero, Operand(1), y)));
+  return dest.is_new() ? out : copy_(dest.tensor(), out);
+}
+PYDL_OP(xlogy, "xlogy(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out | Special, R"doc(
+input * log(other), 0 where `input` is 0 (and `other` not NaN).
+
+Example:
+    >>> pydl.xlogy(pydl.tensor([0., 1.]), pydl.tensor([0., 1.]))
+    tensor([0., 0.])
+)doc");
+
+namespace {
+
+// log(x / (1 - x)), x limited to [eps, 1 - eps].
+Tensor logit(const Tensor& input, std::optional<double> eps, const Dest& dest) {
+  Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : input;
+  if (eps) x = clamp(x, Scalar(*eps), Scalar(1 - *eps));
+  const Tensor out = log(div(x, rsub(x, Operand(1))));
+  return dest.is_new() ? out : copy_(dest.tensor(), out);
+}
+
+Tensor entr(const Tensor& input) {
+  const Tensor out = neg(xlogy(input, input));
+  return where(lt(input, Operand(0)), Operand(-std::numeric_limits<double>::infinity()), out);
+}
+
+// Phi(x) = erfc(-x / sqrt(2)) / 2
+Tensor ndtr(const Tensor& input) { return mul(erfc(mul(input, Operand(-M_SQRT1_2))), Operand(0.5)); }
+
+}  // namespace
+PYDL_OP(logit, "logit(input: Tensor, eps: float | None = None) -> Tensor", Function | Method | Inplace | Out | Special, R"doc(
+log(x / (1 - x)), the inverse of `sigmoid`; with `eps` x is limited to [eps, 1 - eps] first.
+
+Example:
+    >>> pydl.logit(pydl.tensor([0.5, 0.75]))
+    tensor([0.0000, 1.0986])
+)doc");
+PYDL_OP(entr, "entr(input: Tensor) -> Tensor", Special | Out, R"doc(
+-x log(x), 0 at 0 and -inf below.
+
+Example:
+    >>> pydl.special.entr(pydl.tensor([0., 0.5]))
+    tensor([0.0000, 0.3466])
+)doc");
+PYDL_OP(ndtr, "ndtr(input: Tensor) -> Tensor", Special | Out, R"doc(
+The distribution function of the standard normal.
+
+Example:
+    >>> pydl.special.ndtr(pydl.tensor([0.]))
+    tensor([0.5000])
+)doc");
+PYDL_OP(erf, "erf(input: Tensor) -> Tensor", Special | Out, R"doc(
+The error function, see `pydl.erf`.
+
+Example:
+    >>> pydl.special.erf(pydl.tensor([0.]))
+    tensor([0.])
+)doc");
+PYDL_OP(erfc, "erfc(input: Tensor) -> Tensor", Special | Out, R"doc(
+1 - erf(x), see `pydl.erfc`.
+
+Example:
+    >>> pydl.special.erfc(pydl.tensor([0.]))
+    tensor([1.])
+)doc");
+PYDL_OP(erfinv, "erfinv(input: Tensor) -> Tensor", Special | Out, R"doc(
+The inverse of the error function, see `pydl.erfinv`.
+
+Example:
+    >>> pydl.special.erfinv(pydl.tensor([0.]))
+    tensor([0.])
+)doc");
+PYDL_OP(lgamma, "gammaln(input: Tensor) -> Tensor", Special | Out, R"doc(
+log |gamma(x)|, see `pydl.lgamma`.
+
+Example:
+    >>> pydl.special.gammaln(pydl.tensor([4.]))
+    tensor([1.7918])
+)doc");
+PYDL_OP(digamma, "digamma(input: Tensor) -> Tensor", Special | Out, R"doc(
+The derivative of `gammaln`, see `pydl.digamma`.
+
+Example:
+    >>> pydl.special.digamma(pydl.tensor([1.]))
+    tensor([-0.5772])
+)doc");
+
+}  // namespace pydl

@@ -1,0 +1,15 @@
+// Special functions.
+#pragma once
+
+#include "ops/types.h"
+
+namespace pydl {
+
+Tensor erf(const Tensor& input, const Dest& dest = {});
+Tensor erfc(const Tensor& input, const Dest& dest = {});
+Tensor erfinv(const Tensor& input, const Dest& dest = {});
+Tensor lgamma(const Tensor& input, const Dest& dest = {});
+Tensor digamma(const Tensor& input, const Dest& dest = {});
+Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest = {});
+
+}  // namespace pydl
