@@ -130,5 +130,6 @@ PyObject* index_get(PyObject* self, PyObject* key);
 int index_set(PyObject* self, PyObject* key, PyObject* value);
 bool init_autograd(PyObject* module);
 bool init_functions(PyObject* module);
+bool init_module_base(PyObject* module);
 
 }  // namespace pydl::python
