@@ -79,10 +79,10 @@ void release_bytes(void* context) {
 
 PyObject* frombuffer(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
-  PyObject *buffer, *dtype;
+  PyObject *buffer, *dtype = Py_None;
   long long count = -1, offset = 0;
   int requires_grad = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$O|LLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset, &requires_grad)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset, &requires_grad)) return nullptr;
   return guarded([&]() -> PyObject* {
     DType d;
     if (!to_dtype_value(dtype, &d)) raise(PyExc_TypeError, "frombuffer(): argument 'dtype' must be pydl.dtype");

@@ -37,7 +37,7 @@ struct GilAcquire {
 struct PythonError : std::exception {};
 // A Python exception that left Python inside C++ code that may run without the GIL.
 struct CarriedError : Error {
-  std::shared_ptr<PyObject> type, value, traceback;
+  std::shared_ptr<PyObject> value;  // with its traceback
   static CarriedError fetch();
   void restore() const;
   using Error::Error;
