@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pydl
-from pydl import Tensor
+from pydl import Tensor, _nn
 
 __all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
 
-linear = pydl.linear
+linear = _nn.linear
 """``input @ weight.T + bias``: the operation of the core itself."""
 
 

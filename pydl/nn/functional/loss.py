@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pydl
 from pydl import Tensor, _nn
 
 __all__ = [
