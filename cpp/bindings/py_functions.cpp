@@ -28,7 +28,9 @@ PyObject* tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* k
     bool requires_grad = false;
     if (nargs > 1) raise(PyExc_TypeError, text("tensor() takes 1 positional argument but ", static_cast<int64_t>(nargs), " were given"));
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
-      const std::string_view name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i));
+      const char* utf8 = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i));
+      if (!utf8) throw PythonError();
+      const std::string_view name = utf8;
       PyObject* value = args[nargs + i];
       if (name == "dtype") {
         dtype = value;

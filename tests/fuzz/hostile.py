@@ -285,7 +285,7 @@ class Target:
             else:
                 args.append(v)
         if r.random() < 0.03:
-            kwargs[r.choice(["dim", "axis", "keepdims", "bogus", "input", "self", "out", "other", ""])] = garbage(r)
+            kwargs[r.choice(["dim", "axis", "keepdims", "bogus", "input", "self", "out", "other", "", "\ud800"])] = garbage(r)
         if r.random() < 0.02:
             args.append(garbage(r))
         if r.random() < 0.01 and args:
