@@ -8,9 +8,10 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from pydl._check_install import check_install
+from pydl._check_install import calm_openmp, check_install
 
 check_install()
+_calm = calm_openmp()
 
 try:
     from pydl import _C
@@ -21,6 +22,7 @@ except ImportError:
 
     __path__[:0] = [p for p in (os.path.join(entry, "pydl") for entry in sys.path) if os.path.isdir(p) and p not in __path__]
     from pydl import _C
+_calm()
 
 from pydl._C import (
     Generator,
