@@ -100,7 +100,16 @@ from pydl._tensor import (  # noqa: E402
     pi,
     strided,
 )
-from pydl.functional import broadcast_shapes, broadcast_tensors, einsum, meshgrid, tensordot  # noqa: E402
+from pydl.functional import (  # noqa: E402
+    broadcast_shapes,
+    broadcast_tensors,
+    einsum,
+    isin,
+    meshgrid,
+    tensordot,
+    unique,
+    unique_consecutive,
+)
 from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from pydl import autograd, linalg, special  # noqa: E402
 from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
