@@ -113,13 +113,7 @@ from pydl._tensor import (
     pi,
     strided,
 )
-<<<<<<< HEAD
-from pydl.functional import broadcast_shapes, broadcast_tensors, einsum, meshgrid, tensordot
-from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-from pydl import autograd, linalg, special
-from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
-=======
-from pydl.functional import (  # noqa: E402
+from pydl.functional import (
     broadcast_shapes,
     broadcast_tensors,
     einsum,
@@ -129,10 +123,9 @@ from pydl.functional import (  # noqa: E402
     unique,
     unique_consecutive,
 )
-from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
-from pydl import autograd, linalg, special  # noqa: E402
-from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
->>>>>>> ops
+from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from pydl import autograd, linalg, special
+from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 
 def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) -> None:
