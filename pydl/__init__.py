@@ -8,12 +8,23 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from pydl._check_install import check_install
+from pydl._check_install import calm_openmp, check_install
 
 check_install()
+_calm = calm_openmp()
 
-from pydl import _C  # noqa: E402
-from pydl._C import (  # noqa: E402
+try:
+    from pydl import _C
+except ImportError:
+    # A source checkout that stands before the installed package on sys.path: the compiled modules are in the latter.
+    import os
+    import sys
+
+    __path__[:0] = [p for p in (os.path.join(entry, "pydl") for entry in sys.path) if os.path.isdir(p) and p not in __path__]
+    from pydl import _C
+_calm()
+
+from pydl._C import (
     Generator,
     OutOfMemoryError,
     ShapeError,
@@ -21,7 +32,9 @@ from pydl._C import (  # noqa: E402
     Tensor,
     _engine_backward,
     _engine_grad,
+    _announce_module,
     _FunctionBase,
+    _ModuleBase,
     _set_grad_enabled,
     _set_inference_mode,
     as_tensor,
@@ -75,7 +88,7 @@ from pydl._C import (  # noqa: E402
     uint32,
     uint64,
 )
-from pydl._version import __version__  # noqa: E402
+from pydl._version import __version__
 
 # Every op with the Function flag: the op table is the list.
 globals().update({name: op for name, op in vars(_C.functions).items() if not name.startswith("__")})
@@ -84,8 +97,8 @@ globals().update({name: op for name, op in vars(_C.private).items() if not name.
 
 _nn = _C.nn  # kernels behind pydl.nn.functional
 
-from pydl._errors import SerializationError  # noqa: E402
-from pydl._tensor import (  # noqa: E402
+from pydl._errors import SerializationError
+from pydl._tensor import (
     e,
     finfo,
     iinfo,
@@ -100,7 +113,7 @@ from pydl._tensor import (  # noqa: E402
     pi,
     strided,
 )
-from pydl.functional import (  # noqa: E402
+from pydl.functional import (
     broadcast_shapes,
     broadcast_tensors,
     einsum,
@@ -110,9 +123,9 @@ from pydl.functional import (  # noqa: E402
     unique,
     unique_consecutive,
 )
-from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
-from pydl import autograd, linalg, special  # noqa: E402
-from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
+from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from pydl import autograd, linalg, special
+from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 
 def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) -> None:
@@ -139,6 +152,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"pydl.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value
         return value
+    if hasattr(_nn, name):
+        return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 

@@ -179,7 +179,10 @@ bool parse_value(ArgKind kind, PyObject* o, ParsedArgs& parsed, ArgValue& v) {
     }
     case ArgKind::Str: {
       Py_ssize_t n;
-      if (!PyUnicode_Check(o) || !(v.pointer = PyUnicode_AsUTF8AndSize(o, &n))) return false;
+      if (!PyUnicode_Check(o) || !(v.pointer = PyUnicode_AsUTF8AndSize(o, &n))) {
+        PyErr_Clear();
+        return false;
+      }
       v.size = static_cast<size_t>(n);
       return true;
     }
@@ -214,11 +217,16 @@ bool parse_value(ArgKind kind, PyObject* o, ParsedArgs& parsed, ArgValue& v) {
   }
 }
 
+// A keyword may hold what UTF-8 cannot: lone surrogates.
+const char* keyword_text(PyObject* keyword) {
+  const char* k = PyUnicode_AsUTF8(keyword);
+  if (!k) PyErr_Clear();
+  return k ? k : "?";
+}
+
 // torch accepts NumPy's spellings of some arguments.
 bool is_alias(PyObject* keyword, std::string_view name) {
-  const char* k = PyUnicode_AsUTF8(keyword);
-  if (!k) return false;
-  const std::string_view given(k);
+  const std::string_view given = keyword_text(keyword);
   return (name == "dim" && given == "axis") || (name == "keepdim" && given == "keepdims") || (name == "input" && (given == "x" || given == "self")) ||
          (name == "other" && given == "x2");
 }
@@ -305,7 +313,7 @@ bool parse_args(const Op& op, bool inplace, PyObject* const* args, Py_ssize_t na
         parsed.out = value;
         continue;
       }
-      why = text(s.name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(keyword), "'");
+      why = text(s.name, "() got an unexpected keyword argument '", keyword_text(keyword), "'");
       return false;
     }
     if (given & 1u << i) {

@@ -28,7 +28,9 @@ PyObject* tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* k
     bool requires_grad = false;
     if (nargs > 1) raise(PyExc_TypeError, text("tensor() takes 1 positional argument but ", static_cast<int64_t>(nargs), " were given"));
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
-      const std::string_view name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i));
+      const char* utf8 = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i));
+      if (!utf8) throw PythonError();
+      const std::string_view name = utf8;
       PyObject* value = args[nargs + i];
       if (name == "dtype") {
         dtype = value;
@@ -79,10 +81,10 @@ void release_bytes(void* context) {
 
 PyObject* frombuffer(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
-  PyObject *buffer, *dtype;
+  PyObject *buffer, *dtype = Py_None;
   long long count = -1, offset = 0;
   int requires_grad = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$O|LLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset, &requires_grad)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset, &requires_grad)) return nullptr;
   return guarded([&]() -> PyObject* {
     DType d;
     if (!to_dtype_value(dtype, &d)) raise(PyExc_TypeError, "frombuffer(): argument 'dtype' must be pydl.dtype");

@@ -107,9 +107,32 @@ PyObject* call_op(const OpObject& self, const Op& op, ParsedArgs& parsed, PyObje
   return wrap_result(result, self.result_type);
 }
 
-PyObject* op_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) noexcept {
-  return guarded([&]() -> PyObject* {
-    OpObject& self = *reinterpret_cast<OpObject*>(callable);
+// An op may be made of others or be another name of one: its errors are told under the name that was called.
+std::string under_name(const std::string& name, const std::string& signature_name, const std::string& message) {
+  const size_t end = message.find("(): ");
+  const std::string head = end == message.npos ? "" : message.substr(0, end);
+  const bool is_op = !head.empty() && head.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == head.npos;
+  if (!is_op) return message.starts_with(signature_name + "(") || message.starts_with(name + "(") ? message : name + "(): " + message;
+  const std::string last = head.substr(head.rfind('.') + 1);
+  return last == name || last == signature_name || last == signature_name + "_" ? message : name + message.substr(end);
+}
+
+// Rewrites the pending exception if it is one of ours; those of a caller's own __index__ or hook stay as they are.
+void name_error(const OpObject& self) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  const Object message = own(value && PyUnicode_CheckExact(value) ? Py_NewRef(value) : nullptr);
+  const char* utf8 = message ? PyUnicode_AsUTF8(message.get()) : nullptr;
+  if (!utf8) {
+    PyErr_Clear();
+    return PyErr_Restore(type, value, traceback);
+  }
+  const std::string named = under_name(*self.name, std::string((*self.overloads)[0]->signature.name), utf8);
+  Py_XDECREF(value);
+  PyErr_Restore(type, PyUnicode_FromString(named.c_str()), traceback);
+}
+
+PyObject* call_overload(OpObject& self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
     const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     std::string why, first_why;
     for (const Op* op : *self.overloads) {
@@ -129,7 +152,13 @@ PyObject* op_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf
       first_why += "\nlast mismatch: " + why;
     }
     raise(PyExc_TypeError, first_why);
-  });
+}
+
+PyObject* op_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) noexcept {
+  OpObject& self = *reinterpret_cast<OpObject*>(callable);
+  PyObject* result = guarded([&] { return call_overload(self, args, nargsf, kwnames); });
+  if (!result) [[unlikely]] guarded_int([&] { name_error(self); });
+  return result;
 }
 
 // ---- the type --------------------------------------------------------------------------------------------------

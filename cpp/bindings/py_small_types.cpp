@@ -75,7 +75,9 @@ PyObject* size_repr(PyObject* self) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); ++i) {
     const Object item = own(PyObject_Repr(PyTuple_GET_ITEM(self, i)));
     if (!item) return nullptr;
-    s += (i ? ", " : "") + std::string(PyUnicode_AsUTF8(item.get()));
+    const char* utf8 = PyUnicode_AsUTF8(item.get());
+    if (!utf8) return nullptr;
+    s += (i ? ", " : "") + std::string(utf8);
   }
   return PyUnicode_FromString((s + "])").c_str());
 }
@@ -130,7 +132,7 @@ PyObject* device_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   int index = -1;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|i:device", const_cast<char**>(names), &kind, &index)) return nullptr;
   return guarded([&]() -> PyObject* {
-    parse_device(kind);
+    if (!parse_device(kind)) raise(PyExc_TypeError, text("device(): argument 'type' must be str or device, not ", Py_TYPE(kind)->tp_name));
     PyDevice* d = reinterpret_cast<PyDevice*>(checked(type->tp_alloc(type, 0)));
     d->index = index;
     return reinterpret_cast<PyObject*>(d);
@@ -211,7 +213,9 @@ PyObject* generator_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject* device = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Generator", const_cast<char**>(names), &device)) return nullptr;
   return guarded([&]() -> PyObject* {
-    if (device != Py_None) parse_device(device);
+    if (device != Py_None && !parse_device(device)) {
+      raise(PyExc_TypeError, text("Generator(): argument 'device' must be str or device, not ", Py_TYPE(device)->tp_name));
+    }
     PyGenerator* g = reinterpret_cast<PyGenerator*>(checked(type->tp_alloc(type, 0)));
     new (&g->generator) Ref<Generator>(Ref<Generator>::adopt(new Generator));
     return reinterpret_cast<PyObject*>(g);
@@ -331,7 +335,9 @@ PyObject* cpu_device() { return Py_NewRef(g_cpu); }
 bool parse_device(PyObject* o) {
   if (PyObject_TypeCheck(o, DeviceType)) return true;
   if (!PyUnicode_Check(o)) return false;
-  const std::string_view name = PyUnicode_AsUTF8(o);
+  const char* utf8 = PyUnicode_AsUTF8(o);
+  if (!utf8) PyErr_Clear();  // a lone surrogate
+  const std::string_view name = utf8 ? utf8 : "?";
   if (name == "cpu" || name == "cpu:0") return true;
   const bool known = name.substr(0, 4) == "cuda" || name.substr(0, 3) == "mps" || name.substr(0, 4) == "meta" || name.substr(0, 3) == "xpu";
   raise(PyExc_RuntimeError, known ? text("device '", name, "' is not available: this build of pydl runs on the CPU")

@@ -15,6 +15,10 @@ function(pydl_add_isa name level)
   # Contraction off: a vector lane and the scalar tail must round alike. FMA is used where it is written.
   target_compile_options(pydl_kernels_${name} PRIVATE ${PYDL_WARNINGS} -ffp-contract=off -fno-math-errno -fno-trapping-math
                          -fno-exceptions -fno-rtti -fno-threadsafe-statics ${PYDL_SANITIZE_FLAGS})
+  if(PYDL_SANITIZE MATCHES "undefined")
+    # With the null checks GCC no longer folds a function's address against nullptr, which the constant tables need.
+    target_compile_options(pydl_kernels_${name} PRIVATE -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)
+  endif()
   set_target_properties(pydl_kernels_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
   set(PYDL_KERNEL_OBJECTS ${PYDL_KERNEL_OBJECTS} $<TARGET_OBJECTS:pydl_kernels_${name}> PARENT_SCOPE)
 endfunction()

@@ -1,5 +1,6 @@
 // sum, mean, prod and what follows from them.
 #include "ops/copy/copy.h"
+#include "ops/creation/creation.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/comparison.h"
 #include "ops/pointwise/engine.h"
@@ -130,19 +131,13 @@ Tensor prod_gradient(const Tensor& g, const Tensor& x, const Dims&, uint64_t mas
     columns.push_back(select(flat, 1, i));
     run = mul(run, columns.back());
   }
-  Tensor out = zeros(Dims{rows, n}, x.dtype());
   Tensor right = add(mul(select(flat, 1, 0), Operand(0)), Operand(1));
   std::vector<Tensor> slopes(static_cast<size_t>(n));
   for (int64_t i = n; i-- > 0;) {
     slopes[static_cast<size_t>(i)] = mul(left[static_cast<size_t>(i)], right);
     right = mul(right, columns[static_cast<size_t>(i)]);
   }
-  for (int64_t i = 0; i < n; ++i) {
-    const auto place = [i](const Tensor& t) { return select(t, 1, i); };
-    const Tensor one = scatter_view(slopes[static_cast<size_t>(i)], Dims{rows, n}, place);
-    out = add(out, one);
-  }
-  return mul(g, conj(permute(reshape(out, moved.sizes()), inverse)));
+  return mul(g, conj(permute(reshape(stack(slopes, 1), moved.sizes()), inverse)));
 }
 
 Tensor prod_dim(const Tensor& input, int64_t dim, bool keepdim, std::optional<DType> dtype) {

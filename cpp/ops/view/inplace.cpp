@@ -3,6 +3,8 @@
 
 #include "core/iter.h"
 #include "ops/copy/copy.h"
+#include "ops/creation/creation.h"
+#include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/engine.h"
 #include "ops/view/view.h"
 
@@ -54,7 +56,7 @@ class CopySlices final : public Node {
   CopySlices(const Tensor& base, const Tensor& view, Ref<Node> fn)
       : Node(1),
         sizes_(base.sizes()),
-        base_strides_(is_dense(base) ? base.strides() : contiguous_strides(base.sizes())),
+        base_strides_(base.strides()),
         view_sizes_(view.sizes()),
         view_strides_(view.strides()),
         offset_(view->offset - base->offset),
@@ -150,10 +152,44 @@ Tensor as_strided_backward(const Tensor& gradient, const Geometry& base, const G
   return out;
 }
 
+// One past the last element of a geometry that has elements, which fits: it was checked against a storage.
+int64_t end_of(const Geometry& g) {
+  int64_t last = g.offset;
+  for (int i = 0; i < g.sizes.size(); ++i) last += (g.sizes[i] - 1) * g.strides[i];
+  return last + 1;
+}
+
+// The derivative for any input: a buffer as large as both geometries reach takes the sum of the gradients of each memory
+// cell, from which every element of the input reads its part; elements that share a cell share its gradient equally. The
+// adjoint of this map is the same one with `from` and `to` exchanged.
+Tensor transfer(const Tensor& gradient, const Geometry& from, const Geometry& to, const Geometry& input) {
+  if (gradient.numel() == 0 || numel_of(to.sizes) == 0) return zeros(to.sizes, gradient.dtype());
+  const int64_t begin = std::min(from.offset, to.offset), n = std::max(end_of(from), end_of(to)) - begin;
+  const DType dtype = gradient.dtype(), wide = item_size(dtype) == 2 ? DType::Float32 : dtype;
+  const autograd::GradGuard no_grad(false);
+  const auto window = [&](const Tensor& buffer, const Geometry& g) { return raw_view(buffer, g.sizes, g.strides, g.offset - begin); };
+  Tensor cells = zeros(Dims{n}, wide);
+  scatter_add(window(cells, from), to_dtype(gradient, wide));
+  if (const Tensor counts = zeros(Dims{n}, DType::Float64); has_internal_overlap(window(counts, input))) {
+    scatter_add(window(counts, input), ones(input.sizes, DType::Float64));
+    cells = to_dtype(div(cells, Operand(maximum(counts, ones({}, DType::Float64)))), wide);
+  }
+  return clone(to_dtype(window(cells, to), dtype), MemoryFormat::Contiguous);
+}
+Tensor transfer_recorded(const Tensor& gradient, const Geometry& from, const Geometry& to, const Geometry& input) {
+  const Tensor out = transfer(gradient, from, to, input);
+  if (needs_grad(gradient)) {
+    record({}, "AsStridedBackwardBackward", out, {&gradient}, [=](Backward& b) { b.set(0, transfer_recorded(b.grad(), to, from, input)); });
+  }
+  return out;
+}
+
 Ref<Node> as_strided_node(const Tensor& input, IntSpan size, IntSpan stride, int64_t offset) {
   Geometry base{input.sizes(), input.strides(), 0}, window{Dims(size), Dims(stride), offset - input->offset};
-  PYDL_CHECK(is_dense(input) && window.offset >= 0, NotImplemented, "as_strided(): a gradient needs an input whose memory is dense, got strides ",
-             IntSpan(input.strides()), " for size ", IntSpan(input.sizes()));
+  const bool inside = is_dense(input) && window.offset >= 0 && (numel_of(size) == 0 || end_of(window) <= input.numel());
+  if (!inside) {
+    return autograd::make_node("AsStridedBackward0", 1, {&input}, [base, window](Backward& b) { b.set(0, transfer_recorded(b.grad(), window, base, base)); });
+  }
   return autograd::make_node("AsStridedBackward0", 1, {&input}, [base, window](Backward& b) { b.set(0, as_strided_backward(b.grad(), base, window)); });
 }
 

@@ -1,0 +1,91 @@
+"""The benchmark cases: source text that runs under either library, imported as ``torch``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """``setup`` runs once, ``statement`` is timed. ``bar``: the ratio (PyTorch's time over ours) that we hold ourselves to."""
+
+    name: str
+    setup: str
+    statement: str
+    bar: float
+    bytes: int = 0  # traffic of one execution, for comparison with the copy bandwidth
+    flops: int = 0
+
+
+_MLP = """
+net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+"""
+_BIG = "a = torch.rand(8 << 20); b = torch.rand(8 << 20)"
+_BYTES = (8 << 20) * 4
+
+
+def _matmul(n: int, form: str = "NN") -> Case:
+    left = "torch.rand({0}, {0})" + (".t()" if form[0] == "T" else "")
+    right = "torch.rand({0}, {0})" + (".t()" if form[1] == "T" else "")
+    setup = f"a = {left.format(n)}; b = {right.format(n)}"
+    return Case(f"matmul {n} {form}", setup, "a @ b", 1.0, flops=2 * n**3)
+
+
+CASES = [
+    Case("a + b, 4 elements", "a = torch.ones(4); b = torch.ones(4)", "a + b", 4),
+    Case("a + b, 4 elements, grad", "a = torch.ones(4, requires_grad=True); b = torch.ones(4)", "a + b", 4),
+    Case("a * 2.0", "a = torch.ones(4)", "a * 2.0", 3),
+    Case("a[3]", "a = torch.ones(4)", "a[3]", 3),
+    Case("a[2:8, 1:5]", "a = torch.ones(10, 10)", "a[2:8, 1:5]", 3),
+    Case("a.sum()", "a = torch.ones(4)", "a.sum()", 3),
+    Case("8x8 matmul", "a = torch.ones(8, 8); b = torch.ones(8, 8)", "a @ b", 3),
+    Case("zeros(16)", "", "torch.zeros(16)", 3),
+    Case("tensor([..4])", "data = [1.0, 2.0, 3.0, 4.0]", "torch.tensor(data)", 3),
+    Case("MLP 4-32-32-2, batch 1", _MLP + "x = torch.rand(1, 4); torch.set_grad_enabled(False)", "net(x)", 4),
+    Case(
+        "Adam step, MLP, batch 32",
+        _MLP
+        + """
+opt = torch.optim.Adam(net.parameters(), lr=1e-3)
+loss_of = torch.nn.MSELoss()
+x = torch.rand(32, 4); y = torch.rand(32, 2)
+def step():
+    opt.zero_grad()
+    loss_of(net(x), y).backward()
+    opt.step()
+""",
+        "step()",
+        7,
+    ),
+    Case("add 8 M", _BIG, "a + b", 3, bytes=3 * _BYTES),
+    Case("mul 8 M", _BIG, "a * b", 3, bytes=3 * _BYTES),
+    Case("relu 8 M", _BIG, "torch.relu(a)", 3, bytes=2 * _BYTES),
+    _matmul(512),
+    _matmul(1024),
+    _matmul(1024, "NT"),
+    _matmul(1024, "TN"),
+    _matmul(2048),
+    Case("float64 matmul 1024", "a = torch.rand(1024, 1024, dtype=torch.float64); b = a + 1", "a @ b", 1.0, flops=2 * 1024**3),
+    Case("exp 8 M", _BIG, "torch.exp(a)", 1),
+    Case("tanh 8 M", _BIG, "torch.tanh(a)", 1),
+    Case("exp 64 K", "a = torch.rand(1 << 16)", "torch.exp(a)", 1),
+    Case("sum 8 M", _BIG, "a.sum()", 1, bytes=_BYTES),
+    Case("sum rows 4096x2048", "a = torch.rand(4096, 2048)", "a.sum(1)", 1, bytes=_BYTES),
+    Case("sum columns 4096x2048", "a = torch.rand(4096, 2048)", "a.sum(0)", 1, bytes=_BYTES),
+    Case("argmax rows 4096x2048", "a = torch.rand(4096, 2048)", "a.argmax(1)", 1, bytes=_BYTES),
+    Case("transpose copy 2048", "a = torch.rand(2048, 2048)", "a.t().contiguous()", 1, bytes=2 * 2048 * 2048 * 4),
+    Case(
+        "MLP step 784-128-10, batch 32",
+        """
+net = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
+opt = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+x = torch.rand(32, 784); y = torch.randint(0, 10, (32,))
+def step():
+    opt.zero_grad()
+    torch.nn.functional.cross_entropy(net(x), y).backward()
+    opt.step()
+""",
+        "step()",
+        1.5,
+    ),
+]

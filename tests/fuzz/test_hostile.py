@@ -1,0 +1,82 @@
+"""A small budget of hostile calls; ``python -m tests.fuzz.hostile`` makes as many as wanted."""
+
+import hostile
+import numpy as np
+import pytest
+
+import pydl
+
+
+def test_hostile_calls_only_raise_python_exceptions() -> None:
+    complaints = hostile.hostile(calls=3000, seed=1)
+    assert not complaints, "\n".join(text for _, text in complaints[:10])
+
+
+def test_harness_sees_crashes_and_bad_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harness itself: a child that dies is reported with its call, a message without the op's name too."""
+
+    def crash(*args: object, **kwargs: object) -> None:
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def nameless(*args: object, **kwargs: object) -> None:
+        raise ValueError("something was wrong")
+
+    for call, expected in ((crash, "SIGNAL 11"), (nameless, "does not name the op")):
+        target = hostile.Target("pydl.broken", call, ("broken(input: Tensor) -> Tensor", 1, ""))
+        monkeypatch.setattr(hostile, "targets", lambda target=target: [target])
+        found = hostile.hostile(calls=20, seed=0, stop_after=1)
+        assert found and expected in found[0][1] and "broken" in found[0][1]
+
+
+@pytest.mark.parametrize("make", [lambda s: pydl.device(s), lambda s: pydl.Generator(s), lambda s: pydl.zeros(2, device=s)])
+def test_lone_surrogates_as_device(make) -> None:
+    with pytest.raises((RuntimeError, UnicodeError)):
+        make("\ud800")
+
+
+def test_lone_surrogate_as_keyword() -> None:
+    with pytest.raises(TypeError):
+        pydl.add(pydl.ones(2), **{"\ud800": 1})
+    with pytest.raises((TypeError, UnicodeError)):
+        pydl.tensor([1], **{"\ud800": 1})
+
+
+def test_device_refuses_other_objects() -> None:
+    with pytest.raises(TypeError, match="device"):
+        pydl.device([])
+    with pytest.raises(TypeError, match="Generator"):
+        pydl.Generator(3)
+
+
+def test_frombuffer_takes_dtype_by_keyword() -> None:
+    data = bytearray(np.arange(4, dtype=np.float32).tobytes())
+    assert pydl.frombuffer(data, dtype=pydl.float32, count=2, offset=4).tolist() == [1.0, 2.0]
+    with pytest.raises(TypeError, match="frombuffer"):
+        pydl.frombuffer(data)
+
+
+def test_errors_name_the_op_that_was_called() -> None:
+    with pytest.raises(RuntimeError, match=r"^divide\(\): "):
+        pydl.divide(pydl.ones(2), pydl.ones(3))
+    with pytest.raises(OverflowError, match=r"^index_select\(\): "):
+        pydl.index_select(pydl.ones(2), 2**63, pydl.tensor([0]))
+
+
+def test_as_strided_gradient_outside_of_its_input() -> None:
+    """A window that reaches past the input gives gradient to the input's cells alone."""
+    storage = pydl.arange(12.0)
+    x = storage[2:5].requires_grad_()
+    pydl.as_strided(x, (10,), (1,), 0).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+    y = pydl.arange(3.0).expand(2, 3).requires_grad_()
+    pydl.as_strided(y, (3,), (1,)).sum().backward()
+    assert y.grad.tolist() == [[0.5] * 3] * 2
+
+
+def test_prod_gradient_is_linear_in_its_size() -> None:
+    x = pydl.ones(20000, dtype=pydl.float64).requires_grad_()
+    x.prod().backward()
+    assert x.grad.tolist() == [1.0] * 20000
