@@ -1,0 +1,159 @@
+"""Pointwise ops: a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from . import ALL, FLOATS, REALS, Maker, Sample, binary, binary_number, op, unary
+
+INTS = ("uint8", "int8", "int16", "int32", "int64", "bool")
+COMPLEX = (*FLOATS, "complex64", "complex128")
+ANY = (-3.0, 3.0)
+
+
+def one(name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tuple[str, ...] = REALS, **options: Any) -> None:
+    op(name, reference, unary, domain=domain, dtypes=dtypes, pointwise=True, **options)
+
+
+def two(name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tuple[str, ...] = REALS, samples: Any = binary_number, **options: Any) -> None:
+    mismatch = ((np.ones(2), np.ones(3)), RuntimeError, "must match|broadcast")
+    op(name, reference, samples, domain=domain, dtypes=dtypes, pointwise=True, errors=[mismatch, *options.pop("errors", [])], **options)
+
+
+def scaled(f: Any) -> Any:
+    return lambda a, b, alpha=1: f(a, np.multiply(np.asarray(b), np.asarray(alpha).astype(a.dtype)))
+
+
+def with_alpha(m: Maker) -> Iterator[Sample]:
+    yield from binary_number(m)
+    yield Sample(m(2, 3), m(3), alpha=3)
+
+
+def divided(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
+    return {None: np.true_divide, "floor": np.floor_divide, "trunc": lambda x, y: np.trunc(np.true_divide(x, y))}[rounding_mode](a, b)
+
+
+def divisions(m: Maker) -> Iterator[Sample]:
+    for s in binary_number(m):
+        yield s
+    if m.dtype != "bool":
+        yield Sample(m(2, 3), m(3), rounding_mode="floor")
+        yield Sample(m(2, 3), m(3), rounding_mode="trunc")
+
+
+NO_BOOL = tuple(d for d in REALS if d != "bool")
+two("add", scaled(np.add), dtypes=ALL, samples=with_alpha)
+two("sub subtract", scaled(np.subtract), dtypes=(*NO_BOOL, "complex64", "complex128"), samples=with_alpha)
+two("rsub", lambda a, b, alpha=1: np.subtract(b, np.asarray(alpha).astype(a.dtype) * a), dtypes=NO_BOOL, samples=with_alpha)
+two("mul multiply", np.multiply, dtypes=ALL)
+two("div divide", divided, (0.5, 3), dtypes=(*REALS[:-1], "complex64", "complex128")[:7], samples=divisions)
+two("true_divide", np.true_divide, (0.5, 3), dtypes=NO_BOOL)
+two("floor_divide", np.floor_divide, (1, 9), NO_BOOL, grad=False)
+two("remainder", np.remainder, (1, 9), NO_BOOL)
+two("fmod", np.fmod, (1, 9), NO_BOOL)
+
+
+def powers(m: Maker) -> Iterator[Sample]:
+    yield from binary(m)
+    for e in (2, 3, 0) if "int" in m.dtype else (2, 3, 0.5, -1, 0, 1.7):
+        yield Sample(m(2, 3), e)
+    yield Sample(2, m(3))
+
+
+two("pow", lambda a, b: np.power(np.asarray(a).astype(getattr(b, "dtype", None) or a.dtype) if isinstance(a, int) else a, b), (0.3, 3), (*NO_BOOL, "complex128"), powers)
+one("neg negative", np.negative, dtypes=(*NO_BOOL, "complex64", "complex128"))
+one("abs absolute", np.abs, dtypes=(*NO_BOOL, "complex64", "complex128"))
+one("sign", np.sign, dtypes=NO_BOOL)
+one("sgn", lambda a: np.where(a == 0, 0, a / np.where(a == 0, 1, np.abs(a))).astype(a.dtype), dtypes=COMPLEX)
+one("square", np.square, dtypes=(*NO_BOOL, "complex64", "complex128"))
+one("reciprocal", lambda a: 1 / a, (0.5, 3), COMPLEX)
+one("conj", np.conj, dtypes=ALL)
+two("maximum", np.maximum, samples=binary)
+two("minimum", np.minimum, samples=binary)
+
+
+def clamps(m: Maker) -> Iterator[Sample]:
+    for shape in [(), (3,), (2, 3), (0,), (19,)]:
+        yield Sample(m(*shape), -1, 1)
+        yield Sample(m(*shape), min=0)
+        yield Sample(m(*shape), max=1)
+
+
+op("clamp clip", lambda a, min=None, max=None: np.clip(a, min, max), clamps, dtypes=tuple(d for d in NO_BOOL if d != "uint8"), pointwise=True,
+   errors=[((np.ones(2),), RuntimeError, "min"), ((np.ones(2) + 1j, 0, 1), RuntimeError, "complex")])  # fmt: skip
+op("clamp_min", np.maximum, lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 2)]), dtypes=NO_BOOL, pointwise=True)
+op("clamp_max", np.minimum, lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 2)]), dtypes=NO_BOOL, pointwise=True)
+
+for _name, _f in [("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor)]:
+    two(f"bitwise_{_name}", _f, (0, 9), INTS, grad=False, errors=[((np.ones(2), np.ones(2)), (RuntimeError, NotImplementedError), "bitwise|float")])
+two("bitwise_left_shift", np.left_shift, (0, 5), INTS[:-1], grad=False)
+two("bitwise_right_shift", np.right_shift, (0, 5), INTS[:-1], grad=False)
+one("bitwise_not", np.invert, dtypes=INTS, grad=False)
+for _name, _f in [("eq", np.equal), ("ne", np.not_equal)]:
+    two(_name, _f, dtypes=ALL, grad=False)
+for _name, _f in [("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal)]:
+    two(_name, _f, grad=False)
+for _name, _f in [("and", np.logical_and), ("or", np.logical_or), ("xor", np.logical_xor)]:
+    two(f"logical_{_name}", _f, dtypes=ALL, samples=binary, grad=False)
+one("logical_not", np.logical_not, dtypes=ALL, grad=False)
+for _name, _f in [("isnan", np.isnan), ("isinf", np.isinf), ("isfinite", np.isfinite)]:
+    one(_name, _f, dtypes=ALL, grad=False)
+
+
+def wheres(m: Maker) -> Iterator[Sample]:
+    yield Sample(m.mask(2, 3), m(2, 3), m(2, 3))
+    yield Sample(m.mask(3), m(2, 1), m(1, 3))
+    yield Sample(m.mask(), m(2, 3), 1)
+    yield Sample(m.mask(0, 3), m(3), m())
+
+
+op("where", np.where, wheres, dtypes=ALL, errors=[((np.ones(2), np.ones(2), np.ones(2)), RuntimeError, "where"), ((np.ones(2, bool), np.ones(3), 1), RuntimeError, "where")])
+op("masked_fill", lambda a, mask, v: np.where(mask, np.asarray(v).astype(a.dtype), a),
+   lambda m: (Sample(m(*s), m.mask(*k), 1) for s, k in [((2, 3), (2, 3)), ((2, 3), (3,)), ((), ()), ((0, 3), (3,))]), dtypes=ALL,
+   errors=[((np.ones(2), np.ones(2), 1), RuntimeError, "mask")])  # fmt: skip
+op("equal", lambda a, b: a.shape == b.shape and bool(np.all(a == b)), lambda m: iter([Sample(m(3), m(3)), Sample(m(2), m(3)), Sample(m(0), m(0))]), dtypes=ALL, grad=False)
+op("isclose", lambda a, b, **k: np.isclose(a, b, **k), lambda m: iter([Sample(m(3), m(3)), Sample(m(2, 3), m(3), rtol=0.5, atol=0.5)]), grad=False)
+op("allclose", lambda a, b, **k: bool(np.allclose(a, b, **k)), lambda m: iter([Sample(m(3), m(3)), Sample(m(0), m(0)), Sample(m(3), m(3), rtol=9.0)]), grad=False)
+
+one("exp", np.exp, dtypes=(*REALS, "complex64", "complex128"))
+one("exp2", np.exp2)
+one("expm1", np.expm1)
+one("log", np.log, (0.2, 5), (*REALS[:-1], "complex64", "complex128")[:7])
+one("log2", np.log2, (1, 5), NO_BOOL)
+one("log10", np.log10, (1, 5), NO_BOOL)
+one("log1p", np.log1p, (-0.7, 5), tuple(d for d in NO_BOOL))
+one("sqrt", np.sqrt, (0.2, 5), (*NO_BOOL, "complex64", "complex128"))
+one("rsqrt", lambda a: 1 / np.sqrt(a), (0.6, 5), FLOATS)
+one("sin", np.sin, (-9, 9), (*REALS, "complex64", "complex128"))
+one("cos", np.cos, (-9, 9), (*REALS, "complex64", "complex128"))
+one("tan", np.tan, (-1.4, 1.4))
+one("asin", np.arcsin, (-0.95, 0.95))
+one("acos", np.arccos, (-0.95, 0.95))
+one("atan", np.arctan)
+one("sinh", np.sinh)
+one("cosh", np.cosh)
+one("tanh", np.tanh, dtypes=(*REALS, "complex64", "complex128"))
+one("asinh", np.arcsinh)
+one("acosh", np.arccosh, (1.2, 5))
+one("atanh", np.arctanh, (-0.9, 0.9))
+one("sinc", np.sinc)
+one("floor", np.floor, (0.1, 0.9), FLOATS)
+one("ceil", np.ceil, (0.1, 0.9), FLOATS)
+one("trunc fix", np.trunc, (0.1, 0.9), FLOATS)
+one("frac", lambda a: a - np.trunc(a), (0.1, 0.9), FLOATS)
+op("round", lambda a, decimals=0: np.round(a, decimals), lambda m: (Sample(m(*s), **k) for s in [(), (3,), (0,)] for k in ({}, {"decimals": 2})), domain=(0.1, 0.45), dtypes=FLOATS)
+one("erf special.erf", special.erf)
+one("erfc special.erfc", special.erfc)
+one("erfinv special.erfinv", special.erfinv, (-0.95, 0.95), FLOATS)
+one("lgamma special.gammaln", special.gammaln, (0.3, 5))
+one("digamma special.digamma", special.digamma, (0.5, 5), FLOATS)
+one("special.expit sigmoid", special.expit)
+one("special.entr", special.entr, (0.2, 3))
+one("special.ndtr", special.ndtr)
+op("logit special.logit", lambda a, eps=None: special.logit(a if eps is None else np.clip(a, eps, 1 - eps)),
+   lambda m: (Sample(m(*s), *e) for s in [(), (3,), (0,)] for e in ((), (0.05,))), domain=(0.1, 0.9))  # fmt: skip
+two("xlogy special.xlogy", special.xlogy, (0.3, 5), NO_BOOL)
