@@ -152,6 +152,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"pydl.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value
         return value
+    if hasattr(_nn, name):
+        return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 

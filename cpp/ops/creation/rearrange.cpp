@@ -1,6 +1,10 @@
 // Copies of parts of tensors in another arrangement.
 #include "ops/creation/rearrange.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "core/parallel.h"
 #include "ops/copy/copy.h"
 #include "ops/creation/creation.h"
 #include "ops/index/index.h"
@@ -58,7 +62,43 @@ Tensor diag(const Tensor& input, int64_t diagonal_) {
   return input.ndim() == 1 ? diag_embed(input, diagonal_, 0, 1) : clone(diagonal(input, diagonal_, 0, 1));
 }
 
-Tensor index_of_flip(int64_t n) { return arange(Scalar(n - 1), Scalar(int64_t{-1}), Scalar(-1), DType::Int64); }
+template <class T>
+void reverse_row(char* out, const char* in, int64_t n) {
+  std::reverse_copy(reinterpret_cast<const T*>(in), reinterpret_cast<const T*>(in) + n, reinterpret_cast<T*>(out));
+}
+
+// One run along the last flipped dim: n blocks in reverse order.
+void reverse_blocks(char* out, const char* in, int64_t n, int64_t bytes) {
+  switch (bytes) {
+    case 1: return reverse_row<uint8_t>(out, in, n);
+    case 2: return reverse_row<uint16_t>(out, in, n);
+    case 4: return reverse_row<uint32_t>(out, in, n);
+    case 8: return reverse_row<uint64_t>(out, in, n);
+    default: break;
+  }
+  for (int64_t i = 0; i < n; ++i) std::memcpy(out + i * bytes, in + (n - 1 - i) * bytes, static_cast<size_t>(bytes));
+}
+
+Tensor flip_raw(const Tensor& input, uint64_t mask) {
+  const Tensor x = contiguous(input), out = empty(x.sizes(), x.dtype(), "flip");
+  int last = x.ndim() - 1;
+  int64_t bytes = x.item_size();
+  while (!(mask >> last & 1)) bytes *= x.size(last--);
+  const int64_t n = x.size(last), rows = x.numel() * x.item_size() / (n * bytes);
+  parallel_for(rows, std::max<int64_t>(1, 65536 / (n * bytes)), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      int64_t rest = r, from = 0, step = 1;
+      for (int d = last; d-- > 0;) {
+        const int64_t k = rest % x.size(d);
+        rest /= x.size(d);
+        from += step * (mask >> d & 1 ? x.size(d) - 1 - k : k);
+        step *= x.size(d);
+      }
+      reverse_blocks(out->data + r * n * bytes, x->data + from * n * bytes, n, bytes);
+    }
+  });
+  return out;
+}
 
 }  // namespace
 
@@ -67,11 +107,7 @@ Tensor flip(const Tensor& input, IntSpan dims) {
   Tensor out;
   {
     const autograd::GradGuard off(false);
-    out = input;
-    for (int d = 0; d < input.ndim(); ++d) {
-      if (mask >> d & 1 && input.size(d)) out = index_select(out, d, index_of_flip(input.size(d)));
-    }
-    if (out.same(input)) out = clone(input, MemoryFormat::Contiguous);
+    out = mask && input.numel() ? flip_raw(input, mask) : clone(input, MemoryFormat::Contiguous);
   }
   if (needs_grad(input)) record({}, "FlipBackward0", out, {&input}, [d = Dims(dims)](Backward& b) { b.set(0, flip(b.grad(), d)); });
   return out;

@@ -1,7 +1,9 @@
 // Order and counting.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
@@ -64,6 +66,68 @@ void order_row(const T* v, int64_t n, int64_t count, bool descending, int64_t* o
   for (int64_t i = 0; i < count; ++i) out[i] = items[static_cast<size_t>(i)].second;
 }
 
+// ---- keys of up to 32 bits: packed with their positions into words -----------------------------------------------
+
+// Unsigned integers in the order of the values; -0 is 0, and every NaN is the same largest one.
+template <class T>
+uint32_t key_of(T v) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (std::isnan(v)) return UINT32_MAX;
+    const auto bits = std::bit_cast<uint32_t>(v + 0.0f);
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+  } else if constexpr (std::is_signed_v<T>) {
+    return static_cast<uint32_t>(static_cast<int32_t>(v)) ^ 0x80000000u;
+  } else {
+    return static_cast<uint32_t>(v);
+  }
+}
+
+// Sorts words by their upper halves, keeping the order of equal ones: four passes over the bytes, skipping constant ones.
+void radix_sort(std::vector<uint64_t>& words, std::vector<uint64_t>& other) {
+  uint32_t counts[4][256] = {};
+  for (const uint64_t w : words) {
+    for (int byte = 0; byte < 4; ++byte) ++counts[byte][w >> (32 + 8 * byte) & 255];
+  }
+  for (int byte = 0; byte < 4; ++byte) {
+    if (counts[byte][words[0] >> (32 + 8 * byte) & 255] == words.size()) continue;
+    uint32_t at = 0;
+    for (uint32_t& c : counts[byte]) at += std::exchange(c, at);
+    for (const uint64_t w : words) other[counts[byte][w >> (32 + 8 * byte) & 255]++] = w;
+    words.swap(other);
+  }
+}
+
+// The `count` smallest words in order, for a small count: most words fail the first comparison.
+void select_smallest(const std::vector<uint64_t>& words, int64_t count, std::vector<uint64_t>& best) {
+  best.assign(words.begin(), words.begin() + count);
+  std::sort(best.begin(), best.end());
+  for (size_t i = static_cast<size_t>(count); i < words.size(); ++i) {
+    if (words[i] >= best.back()) continue;
+    const auto place = std::upper_bound(best.begin(), best.end(), words[i]);
+    std::move_backward(place, best.end() - 1, best.end());
+    *place = words[i];
+  }
+}
+
+struct Scratch {
+  std::vector<uint64_t> words, other;
+};
+
+template <class T>
+void order_words(const T* v, int64_t n, int64_t count, bool descending, int64_t* out, Scratch& s) {
+  s.words.resize(static_cast<size_t>(n));
+  s.other.resize(static_cast<size_t>(n));
+  const uint32_t flip = descending ? UINT32_MAX : 0;
+  for (int64_t i = 0; i < n; ++i) s.words[static_cast<size_t>(i)] = static_cast<uint64_t>(key_of(v[i]) ^ flip) << 32 | static_cast<uint32_t>(i);
+  if (count > 0 && count <= 64 && count * 8 <= n) {
+    select_smallest(s.words, count, s.other);
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.other[static_cast<size_t>(i)]);
+    return;
+  }
+  n < 256 ? std::sort(s.words.begin(), s.words.end()) : radix_sort(s.words, s.other);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.words[static_cast<size_t>(i)]);
+}
+
 // Positions along the last dim of a contiguous tensor.
 Tensor order(const char* op, const Tensor& rows, int64_t count, bool descending) {
   const Tensor v = to_dtype(rows, compute_type(rows.dtype()));
@@ -73,7 +137,17 @@ Tensor order(const char* op, const Tensor& rows, int64_t count, bool descending)
   const Tensor out = empty(shape, DType::Int64, op);
   by_real_type(op, v.dtype(), [&]<class T>(T) {
     parallel_for(n ? v.numel() / n : 0, std::max<int64_t>(1, 1024 / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) order_row(v.data<T>() + r * n, n, count, descending, out.data<int64_t>() + r * count);
+      Scratch scratch;
+      for (int64_t r = begin; r < end; ++r) {
+        const T* row = v.data<T>() + r * n;
+        if constexpr (sizeof(T) <= 4) {
+          if (n <= UINT32_MAX) {
+            order_words(row, n, count, descending, out.data<int64_t>() + r * count, scratch);
+            continue;
+          }
+        }
+        order_row(row, n, count, descending, out.data<int64_t>() + r * count);
+      }
     });
   });
   return out;

@@ -107,7 +107,7 @@ Tensor logit(const Tensor& input, std::optional<double> eps, const Dest& dest) {
 }
 
 Tensor entr(const Tensor& input) {
-  const Tensor out = neg(xlogy(input, input));
+  const Tensor out = rsub(xlogy(input, input), Operand(0));
   return where(lt(input, Operand(0)), Operand(-std::numeric_limits<double>::infinity()), out);
 }
 
