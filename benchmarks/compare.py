@@ -116,7 +116,15 @@ def table(threads: int, cases: list[Case], options: Any) -> list[str]:
             fault = f"; {r['faults']:.1f} page faults" if case.bytes and r["faults"] >= 0.05 else ""
             limit = limit_column(case, r["pydl"], bandwidth, peak) + fault
             miss = "" if r["ratio"] >= case.bar else " (missed)"
-            row = f"| {case.name} | {pretty(r['pydl'])} | {pretty(r['torch'])} | {r['ratio']:.2f} | {case.bar:g}{miss} | {limit} |"
+            cells = [
+                case.name,
+                pretty(r["pydl"]),
+                pretty(r["torch"]),
+                f"{r['ratio']:.2f}",
+                f"{case.bar:g}{miss}",
+                limit,
+            ]
+            row = f"| {' | '.join(cells)} |"
             print(row, flush=True)
             lines.append(row)
     finally:

@@ -13,7 +13,7 @@ import time
 
 
 def measure(namespace: dict[str, object], statement: str, seconds: float) -> dict[str, float]:
-    """The median time of one execution over samples that together take about ``seconds``, and page faults per execution."""
+    """The median time of one execution over samples of about ``seconds`` altogether, and its page faults."""
     code = compile(f"def run(n):\n    for _ in range(n):\n        {statement}\n", "<case>", "exec")
     exec(code, namespace)
     run = namespace["run"]

@@ -20,7 +20,9 @@ except ImportError:
     import os
     import sys
 
-    __path__[:0] = [p for p in (os.path.join(entry, "pydl") for entry in sys.path) if os.path.isdir(p) and p not in __path__]
+    __path__[:0] = [
+        p for p in (os.path.join(entry, "pydl") for entry in sys.path) if os.path.isdir(p) and p not in __path__
+    ]
     from pydl import _C
 _calm()
 

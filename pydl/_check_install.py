@@ -28,13 +28,13 @@ def check_install(folder: str | None = None) -> None:
         )
 
 
-# libgomp's idle workers spin for 300,000 pauses (about 15 ms on current processors) before they sleep. On a machine that has
-# other work to do that burns the cores others wait for; 2,000 pauses (0.1 ms) still bridge the gaps within a training step.
+# libgomp's idle workers spin for 300,000 pauses (about 15 ms on current processors) before they sleep. On a machine that
+# has other work to do that burns the cores others wait for; 2,000 pauses (0.1 ms) still bridge the gaps of a training step.
 _SPIN = "2000"
 
 
 def calm_openmp() -> Callable[[], None]:
-    """Set the spin count that libgomp reads when it is loaded, unless the user chose one; the result puts the environment back."""
+    """Set the spin count that libgomp reads when it is loaded, unless the user chose one; the result undoes it."""
     if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
         return lambda: None
     os.environ["GOMP_SPINCOUNT"] = _SPIN

@@ -104,7 +104,9 @@ class finfo:  # noqa: N801 - NumPy's and torch's name
     def __init__(self, type: Any = None) -> None:
         real = (_C.get_default_dtype() if type is None else type).to_real()
         if real not in _FLOATS:
-            raise TypeError(f"pydl.finfo() requires a floating point input type, got {type}. Use pydl.iinfo to handle integers")
+            raise TypeError(
+                f"pydl.finfo() requires a floating point input type, got {type}. Use pydl.iinfo to handle integers"
+            )
         self.bits, self.max, self.tiny, self.eps, self.resolution = _FLOATS[real]
         self.min = -self.max
         self.smallest_normal = self.tiny
@@ -131,7 +133,9 @@ class iinfo:  # noqa: N801 - NumPy's and torch's name
 
     def __init__(self, type: Any) -> None:
         if type.is_floating_point or type.is_complex or type is _C.bool:
-            raise TypeError(f"pydl.iinfo() requires an integer input type, got {type}. Use pydl.finfo to handle floating point types")
+            raise TypeError(
+                f"pydl.iinfo() requires an integer input type, got {type}. Use pydl.finfo for floating point types"
+            )
         self.bits = type.itemsize * 8
         signed = type.is_signed
         self.min = -(1 << (self.bits - 1)) if signed else 0
@@ -177,7 +181,9 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         elif isinstance(arg, builtins.bool):
             copy = copy or (arg and position >= 2)
         elif arg is not None:
-            raise TypeError(f"to(): argument {position + 1} must be a dtype, a device or a Tensor, not {type(arg).__name__}")
+            raise TypeError(
+                f"to(): argument {position + 1} must be a dtype, a device or a Tensor, not {type(arg).__name__}"
+            )
     if target is not None and not isinstance(target, _C.device):
         _C.device(target)
     result = self if wanted is None else self._to_dtype(wanted)
@@ -279,11 +285,13 @@ def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
 
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """``ndarray (op) tensor``: NumPy's arithmetic hands over to ours, so that the result is a tensor with its gradient."""
+    """``ndarray (op) tensor``: NumPy hands over to us, so that the result is a tensor with its gradient."""
     if method == "__call__" and not kwargs and len(inputs) == 2 and isinstance(inputs[0], (np.ndarray, np.generic)):
         reflected = _REFLECTED.get(ufunc.__name__)
         if reflected is not None:
-            return reflected(_C.as_tensor(inputs[0]) if isinstance(inputs[0], np.ndarray) else inputs[0].item(), inputs[1])
+            return reflected(
+                _C.as_tensor(inputs[0]) if isinstance(inputs[0], np.ndarray) else inputs[0].item(), inputs[1]
+            )
     arrays = [np.asarray(x) if isinstance(x, Tensor) else x for x in inputs]
     return getattr(ufunc, method)(*arrays, **kwargs)
 
@@ -437,8 +445,6 @@ class UntypedStorage:
 def _untyped_storage(self: Tensor) -> UntypedStorage:
     """The storage of this tensor: ``data_ptr()`` and ``nbytes()``."""
     return UntypedStorage(self)
-
-
 
 
 _METHODS: dict[str, Any] = {

@@ -32,7 +32,9 @@ def broadcast_shapes(*shapes: Any) -> Size:
             result.insert(0, 1)
         for i, size in enumerate(reversed(sizes), 1):
             if size != 1 and result[-i] not in (1, size):
-                raise _C.ShapeError(f"broadcast_shapes(): shapes {', '.join(map(str, shapes))} cannot be broadcast together")
+                raise _C.ShapeError(
+                    f"broadcast_shapes(): shapes {', '.join(map(str, shapes))} cannot be broadcast together"
+                )
             if size != 1:
                 result[-i] = size
     return Size(result)
@@ -107,7 +109,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None, *, axes: Any
     inner = 1
     for i, k in zip(left, right):
         if a.shape[i] != b.shape[k]:
-            raise _C.ShapeError(f"tensordot(): contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[k]} in dim {k}")
+            raise _C.ShapeError(
+                f"tensordot(): contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} "
+                f"and second has size {b.shape[k]} in dim {k}"
+            )
         inner *= a.shape[i]
     shape = [a.shape[d] for d in keep_a] + [b.shape[d] for d in keep_b]
     rows = 1
@@ -116,7 +121,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None, *, axes: Any
     columns = 1
     for d in keep_b:
         columns *= b.shape[d]
-    result = (a.permute(keep_a + left).reshape(rows, inner) @ b.permute(right + keep_b).reshape(inner, columns)).reshape(shape)
+    result = (
+        a.permute(keep_a + left).reshape(rows, inner) @ b.permute(right + keep_b).reshape(inner, columns)
+    ).reshape(shape)
     return result if out is None else out.copy_(result)
 
 
@@ -150,7 +157,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     labels = [_letters(term, t.dim(), dots) for term, t in zip(terms, tensors)]
     for term, names, t in zip(terms, labels, tensors):
         if len(names) != t.dim():
-            raise RuntimeError(f"einsum(): the number of subscripts in {term!r} does not match the {t.dim()} dims of its operand")
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in {term!r} does not match the {t.dim()} dims of its operand"
+            )
     if arrow:
         wanted = _letters(output, len(output.replace("...", "")) + dots, dots)
     else:
@@ -158,7 +167,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         for names in labels:
             for name in names:
                 count[name] = count.get(name, 0) + 1
-        wanted = [n for n in sorted(count) if n.startswith(".")] + [n for n in sorted(count) if count[n] == 1 and not n.startswith(".")]
+        wanted = [n for n in sorted(count) if n.startswith(".")] + [
+            n for n in sorted(count) if count[n] == 1 and not n.startswith(".")
+        ]
     unknown = [n for n in wanted if all(n not in names for names in labels)]
     if unknown or len(set(wanted)) != len(wanted):
         raise RuntimeError(f"einsum(): the output of {equation!r} repeats a subscript or has one that no operand has")
@@ -182,7 +193,9 @@ def _diagonals(t: Tensor, names: list[str]) -> tuple[Tensor, list[str]]:
             first = names.index(name)
             second = names.index(name, first + 1)
             if t.shape[first] != t.shape[second]:
-                raise RuntimeError(f"einsum(): subscript {name} is repeated with sizes {t.shape[first]} and {t.shape[second]}")
+                raise RuntimeError(
+                    f"einsum(): subscript {name} is repeated with sizes {t.shape[first]} and {t.shape[second]}"
+                )
             t = t.diagonal(0, first, second)
             names = [n for i, n in enumerate(names) if i not in (first, second)] + [name]
     return t, names
@@ -192,7 +205,9 @@ def _contract(a: Tensor, x: list[str], b: Tensor, y: list[str], needed: set[str]
     for name in set(x) & set(y):
         p, q = a.shape[x.index(name)], b.shape[y.index(name)]
         if p != q and 1 not in (p, q):
-            raise _C.ShapeError(f"einsum(): subscript {name} has size {q} for an operand which does not broadcast with previously seen size {p}")
+            raise _C.ShapeError(
+                f"einsum(): subscript {name} has size {q} for an operand, which does not broadcast with {p} seen before"
+            )
     # What only one operand has and nobody needs later is summed first.
     drop = [i for i, n in enumerate(x) if n not in needed and n not in y]
     if drop:
@@ -205,7 +220,10 @@ def _contract(a: Tensor, x: list[str], b: Tensor, y: list[str], needed: set[str]
     inner = [n for n in shared if n not in needed]
     left = [n for n in x if n not in shared]
     right = [n for n in y if n not in shared]
-    sizes = {n: max(a.shape[x.index(n)], b.shape[y.index(n)]) if a.shape[x.index(n)] and b.shape[y.index(n)] else 0 for n in shared}
+    sizes = {
+        n: max(a.shape[x.index(n)], b.shape[y.index(n)]) if a.shape[x.index(n)] and b.shape[y.index(n)] else 0
+        for n in shared
+    }
     sizes |= {n: a.shape[x.index(n)] for n in left} | {n: b.shape[y.index(n)] for n in right}
 
     def block(t: Tensor, names: list[str], order: list[list[str]]) -> Tensor:
@@ -225,7 +243,11 @@ def _contract(a: Tensor, x: list[str], b: Tensor, y: list[str], needed: set[str]
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The distinct elements in order, or the distinct slices along ``dim``.
 

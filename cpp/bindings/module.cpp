@@ -52,9 +52,10 @@ PYBIND11_MODULE(_C, m) {
       !init_autograd(module) || !init_functions(module) || !init_module_base(module)) {
     throw py::error_already_set();
   }
-  m.def("memory_stats", &memory_stats_dict);
-  m.def("reset_peak_memory_stats", &pydl::reset_peak_memory_stats);
-  m.def("empty_cache", &pydl::empty_cache);
+  m.def("memory_stats", &memory_stats_dict,
+        "Bytes in use, their peak, bytes cached for reuse, and how often and how much memory was asked of the operating system.");
+  m.def("reset_peak_memory_stats", &pydl::reset_peak_memory_stats, "Starts the peak of memory_stats() at what is in use now.");
+  m.def("empty_cache", &pydl::empty_cache, "Returns cached memory to the operating system.");
   m.def("_fail_allocation_after", &pydl::fail_allocation_after);
   m.def("config", &config);
 }

@@ -165,17 +165,115 @@ PyObject* set_num_threads_function(PyObject*, PyObject* n) {
   });
 }
 
+// ---- documentation ---------------------------------------------------------------------------------------------
+
+constexpr const char* kTensorDoc = R"doc(tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor
+
+A new tensor with a copy of `data`: a number, nested sequences of numbers, an ndarray or a tensor. Without `dtype`, Python floats
+give the default dtype, integers int64, bools bool; arrays and tensors keep theirs.
+
+Raises ValueError for ragged sequences, TypeError for what is no number.
+
+Example:
+    >>> pydl.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+)doc";
+constexpr const char* kAsTensorDoc = R"doc(as_tensor(data, dtype=None, device=None) -> Tensor
+
+`data` as a tensor, sharing memory with a tensor or a writable ndarray of the right dtype; anything else is copied.
+
+Example:
+    >>> t = pydl.tensor([1., 2.])
+    >>> pydl.as_tensor(t) is t
+    True
+)doc";
+constexpr const char* kFromNumpyDoc = R"doc(from_numpy(ndarray) -> Tensor
+
+A tensor on the memory of `ndarray`. Read-only arrays and those with negative strides are copied.
+
+Raises TypeError for dtypes that have no counterpart.
+
+Example:
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> pydl.from_numpy(a)[0] = 5
+    >>> print(a)
+    [5. 0.]
+)doc";
+constexpr const char* kFromBufferDoc = R"doc(frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Tensor
+
+A 1-D tensor on the memory of an object with the buffer protocol: `count` elements from byte `offset` on, all by default. Read-only
+buffers are copied.
+
+Raises ValueError where the buffer does not hold that many elements.
+
+Example:
+    >>> pydl.frombuffer(bytearray(b'\x01\x02'), dtype=pydl.uint8)
+    tensor([1, 2], dtype=torch.uint8)
+)doc";
+constexpr const char* kSetDefaultDoc = R"doc(set_default_dtype(d)
+
+The floating-point dtype of new tensors that are made without one.
+
+Raises TypeError for a dtype that is not floating point.
+
+Example:
+    >>> pydl.set_default_dtype(pydl.float32)
+)doc";
+constexpr const char* kGetDefaultDoc = R"doc(get_default_dtype() -> dtype
+
+The floating-point dtype of new tensors that are made without one.
+
+Example:
+    >>> pydl.get_default_dtype()
+    torch.float32
+)doc";
+constexpr const char* kPromoteDoc = R"doc(promote_types(type1, type2) -> dtype
+
+The dtype in which elements of both types are combined.
+
+Example:
+    >>> pydl.promote_types(pydl.int32, pydl.float16)
+    torch.float16
+)doc";
+constexpr const char* kResultTypeDoc = R"doc(result_type(tensor1, tensor2) -> dtype
+
+The dtype of an arithmetic op on two tensors or numbers. A number or a 0-d tensor counts only where it is of a higher kind.
+
+Example:
+    >>> pydl.result_type(pydl.tensor([1, 2], dtype=pydl.int8), 1.0)
+    torch.float32
+)doc";
+constexpr const char* kGetThreadsDoc = R"doc(get_num_threads() -> int
+
+How many threads an op may use.
+
+Example:
+    >>> pydl.get_num_threads() >= 1
+    True
+)doc";
+constexpr const char* kSetThreadsDoc = R"doc(set_num_threads(n)
+
+How many threads an op may use from now on; may be called at any time. The results do not depend on it.
+
+Raises ValueError below 1.
+
+Example:
+    >>> pydl.set_num_threads(pydl.get_num_threads())
+)doc";
+
 #define WITH_KEYWORDS(fn) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fn)), METH_VARARGS | METH_KEYWORDS
-PyMethodDef functions[] = {{"tensor", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(tensor)), METH_FASTCALL | METH_KEYWORDS, nullptr},
-                           {"as_tensor", WITH_KEYWORDS(as_tensor), nullptr},
-                           {"from_numpy", from_numpy_function, METH_O, nullptr},
-                           {"frombuffer", WITH_KEYWORDS(frombuffer), nullptr},
-                           {"set_default_dtype", set_default_dtype_function, METH_O, nullptr},
-                           {"get_default_dtype", get_default_dtype_function, METH_NOARGS, nullptr},
-                           {"promote_types", promote_types_function, METH_VARARGS, nullptr},
-                           {"result_type", result_type_function, METH_VARARGS, nullptr},
-                           {"get_num_threads", get_num_threads_function, METH_NOARGS, nullptr},
-                           {"set_num_threads", set_num_threads_function, METH_O, nullptr},
+PyMethodDef functions[] = {{"tensor", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(tensor)), METH_FASTCALL | METH_KEYWORDS, kTensorDoc},
+                           {"as_tensor", WITH_KEYWORDS(as_tensor), kAsTensorDoc},
+                           {"from_numpy", from_numpy_function, METH_O, kFromNumpyDoc},
+                           {"frombuffer", WITH_KEYWORDS(frombuffer), kFromBufferDoc},
+                           {"set_default_dtype", set_default_dtype_function, METH_O, kSetDefaultDoc},
+                           {"get_default_dtype", get_default_dtype_function, METH_NOARGS, kGetDefaultDoc},
+                           {"promote_types", promote_types_function, METH_VARARGS, kPromoteDoc},
+                           {"result_type", result_type_function, METH_VARARGS, kResultTypeDoc},
+                           {"get_num_threads", get_num_threads_function, METH_NOARGS, kGetThreadsDoc},
+                           {"set_num_threads", set_num_threads_function, METH_O, kSetThreadsDoc},
                            {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

@@ -338,7 +338,9 @@ def set_item_with_broadcast(T):
     return x.grad
 
 
-SCENARIOS = [f for name, f in list(globals().items()) if getattr(f, "__module__", None) == __name__ and not name.startswith("_")]
+SCENARIOS = [
+    f for name, f in list(globals().items()) if getattr(f, "__module__", None) == __name__ and not name.startswith("_")
+]
 
 
 def _plain(value: Any) -> Any:
