@@ -259,7 +259,7 @@ void deallocate_big(void* p, size_t bytes) {
 
 // ---- small blocks ----------------------------------------------------------------------------------------------
 
-void refill(ThreadCache& cache, int c) {
+[[maybe_unused]] void refill(ThreadCache& cache, int c) {
   Shared& s = shared();
   const size_t size = static_cast<size_t>(c + 1) * 64;
   std::lock_guard lock(s.mutex);
@@ -284,7 +284,7 @@ void refill(ThreadCache& cache, int c) {
   cache.count[c] = static_cast<int>(count);
 }
 
-void hand_over(ThreadCache& cache, int c) {
+[[maybe_unused]] void hand_over(ThreadCache& cache, int c) {
   Shared& s = shared();
   std::lock_guard lock(s.mutex);
   for (int i = 0; i < kThreadCacheMax / 2; ++i) {
@@ -296,7 +296,7 @@ void hand_over(ThreadCache& cache, int c) {
   cache.count[c] -= kThreadCacheMax / 2;
 }
 
-void* allocate_orphan(int c) {  // a thread that is ending
+[[maybe_unused]] void* allocate_orphan(int c) {  // a thread that is ending
   Shared& s = shared();
   std::lock_guard lock(s.mutex);
   if (FreeBlock* b = s.small[c]) {
