@@ -139,6 +139,7 @@ Tensor roll(const Tensor& input, IntSpan shifts, IntSpan dims) {
     return clone(reshape(roll_one(reshape(input, Dims{input.numel()}), shifts[0], 0), input.sizes()));
   }
   PYDL_CHECK(shifts.size() == dims.size(), Error, "roll(): shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  PYDL_CHECK(input.ndim() > 0, IndexError, "roll(): Dimension specified as ", dims[0], " but tensor has no dimensions");
   Tensor out = input;
   for (size_t i = 0; i < dims.size(); ++i) out = roll_one(out, shifts[i], wrap_dim(dims[i], input.ndim(), "roll"));
   return out.same(input) ? clone(input) : out;

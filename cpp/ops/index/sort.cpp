@@ -226,7 +226,10 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
   const int64_t dims[] = {d};
   return {squeeze(values, IntSpan(dims)), squeeze(indices, IntSpan(dims))};
 }
-Tensor median_all(const Tensor& input) { return std::get<0>(median_dim(reshape(input, Dims{input.numel()}), 0, false)); }
+Tensor median_all(const Tensor& input) {
+  if (input.numel() == 0 && is_floating(input.dtype())) return scalar_tensor(Scalar(static_cast<double>(NAN)), input.dtype());
+  return std::get<0>(median_dim(reshape(input, Dims{input.numel()}), 0, false));
+}
 
 // ---- distinct values -------------------------------------------------------------------------------------------
 
