@@ -8,9 +8,10 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from pydl._check_install import check_install
+from pydl._check_install import calm_openmp, check_install
 
 check_install()
+_calm = calm_openmp()
 
 try:
     from pydl import _C
@@ -21,6 +22,7 @@ except ImportError:
 
     __path__[:0] = [p for p in (os.path.join(entry, "pydl") for entry in sys.path) if os.path.isdir(p) and p not in __path__]
     from pydl import _C
+_calm()
 
 from pydl._C import (
     Generator,
@@ -30,7 +32,9 @@ from pydl._C import (
     Tensor,
     _engine_backward,
     _engine_grad,
+    _announce_module,
     _FunctionBase,
+    _ModuleBase,
     _set_grad_enabled,
     _set_inference_mode,
     as_tensor,
@@ -109,7 +113,16 @@ from pydl._tensor import (
     pi,
     strided,
 )
-from pydl.functional import broadcast_shapes, broadcast_tensors, einsum, meshgrid, tensordot
+from pydl.functional import (
+    broadcast_shapes,
+    broadcast_tensors,
+    einsum,
+    isin,
+    meshgrid,
+    tensordot,
+    unique,
+    unique_consecutive,
+)
 from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from pydl import autograd, linalg, special
 from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
@@ -139,6 +152,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"pydl.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value
         return value
+    if hasattr(_nn, name):
+        return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 

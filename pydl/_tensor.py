@@ -256,6 +256,11 @@ def _cpu(self: Tensor, memory_format: Any = _C.preserve_format) -> Tensor:
     return self
 
 
+def _resolve_conj(self: Tensor) -> Tensor:
+    """This tensor: conjugates are computed at once, never kept as a flag."""
+    return self
+
+
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor with the dtype of ``other``."""
     return self._to_dtype(other.dtype)
@@ -441,6 +446,8 @@ _METHODS: dict[str, Any] = {
     "type": _type,
     "type_as": _type_as,
     "cpu": _cpu,
+    "resolve_conj": _resolve_conj,
+    "resolve_neg": _resolve_conj,
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "__array_priority__": 1000,

@@ -7,7 +7,9 @@ from typing import Any
 from pydl import _C
 from pydl._C import Size, Tensor
 
-__all__ = ["broadcast_shapes", "broadcast_tensors", "einsum", "meshgrid", "tensordot"]
+__all__ = [
+    "broadcast_shapes", "broadcast_tensors", "einsum", "isin", "meshgrid", "tensordot", "unique", "unique_consecutive",
+]  # fmt: skip
 
 _ops = _C.functions
 
@@ -220,3 +222,79 @@ def _contract(a: Tensor, x: list[str], b: Tensor, y: list[str], needed: set[str]
     product = block(a, x, [batch, left, inner]) @ block(b, y, [batch, inner, right])
     names = batch + left + right
     return product.reshape([sizes[n] for n in names]), names
+
+
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The distinct elements in order, or the distinct slices along ``dim``.
+
+    With ``return_inverse`` also the position of each element among them, with ``return_counts`` how often each occurs.
+    The result is ordered whether ``sorted`` asks for it or not.
+
+    Example:
+        >>> import pydl
+        >>> pydl.unique(pydl.tensor([3, 1, 3]), return_counts=True)
+        (tensor([1, 3]), tensor([1, 2]))
+    """
+    values, inverse, counts = _C.private._unique(input) if dim is None else _unique_slices(input, dim, True)
+    return _selected(values, inverse, counts, return_inverse, return_counts)
+
+
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The elements (or slices along ``dim``) without those equal to their predecessor; other results as in `unique`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.unique_consecutive(pydl.tensor([1, 1, 2, 1]))
+        tensor([1, 2, 1])
+    """
+    flat = input.reshape(-1) if dim is None else input
+    values, inverse, counts = _unique_slices(flat, 0 if dim is None else dim, False)
+    if dim is None:
+        inverse = inverse.reshape(input.shape)
+    return _selected(values, inverse, counts, return_inverse, return_counts)
+
+
+def _selected(values: Tensor, inverse: Tensor, counts: Tensor, return_inverse: bool, return_counts: bool) -> Any:
+    result = (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+    return result if len(result) > 1 else values
+
+
+def _unique_slices(input: Tensor, dim: int, ordered: bool) -> tuple[Tensor, Tensor, Tensor]:
+    count = input.shape[dim]
+    rows = input.detach().movedim(dim, 0).reshape(count, -1).tolist()
+    order = list(range(count))
+    if ordered:
+        order.sort(key=rows.__getitem__)
+    first: list[int] = []
+    counts: list[int] = []
+    inverse = [0] * count
+    for i in order:
+        if not first or rows[i] != rows[first[-1]]:
+            first.append(i)
+            counts.append(0)
+        counts[-1] += 1
+        inverse[i] = len(first) - 1
+    positions = _C.tensor(first, dtype=_C.int64)
+    return input.index_select(dim, positions), _C.tensor(inverse, dtype=_C.int64), _C.tensor(counts, dtype=_C.int64)
+
+
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Which elements occur in ``test_elements``? Either argument may be a number.
+
+    Example:
+        >>> import pydl
+        >>> pydl.isin(pydl.tensor([1, 2, 3]), pydl.tensor([1, 3]))
+        tensor([ True, False,  True])
+    """
+    elements = elements if isinstance(elements, Tensor) else _C.tensor(elements)
+    test_elements = test_elements if isinstance(test_elements, Tensor) else _C.tensor(test_elements)
+    found = (elements.unsqueeze(-1) == test_elements.reshape(-1)).any(-1)
+    return found.logical_not() if invert else found
+
+
+Tensor.unique = unique  # type: ignore[method-assign]
+Tensor.unique_consecutive = unique_consecutive  # type: ignore[method-assign]

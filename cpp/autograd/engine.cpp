@@ -273,7 +273,7 @@ Tensor root_gradient(const Tensor& root, const Tensor& given, size_t index) {
 }
 
 void execute(std::span<const Tensor> roots, std::span<const Tensor> gradients, BackwardOptions options, Captures* captures, bool accumulate) {
-  PYDL_CHECK(!mode.inference, Error, "backward(): not possible inside inference_mode");
+  PYDL_CHECK(!inference_mode, Error, "backward(): not possible inside inference_mode");
   PYDL_CHECK(gradients.empty() || gradients.size() == roots.size(), Error, "backward(): got ", roots.size(), " tensors and ",
              gradients.size(), " gradients");
   std::vector<Tensor> start;

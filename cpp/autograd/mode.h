@@ -1,4 +1,4 @@
-// Per-thread switches: is a graph being recorded, is this inference mode, is anomaly detection on.
+// Per-thread switches: is a graph being recorded, is anomaly detection on. (Inference mode: pydl::inference_mode in core.)
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,6 @@ namespace pydl::autograd {
 
 struct Mode {
   bool grad = true;
-  bool inference = false;
   bool anomaly = false;
   bool anomaly_check_nan = true;
 };

@@ -571,7 +571,7 @@ PyObject* engine_grad(PyObject*, PyObject* args) {
 }
 
 PyObject* is_grad_enabled(PyObject*, PyObject*) { return PyBool_FromLong(autograd::mode.grad); }
-PyObject* is_inference_enabled(PyObject*, PyObject*) { return PyBool_FromLong(autograd::mode.inference); }
+PyObject* is_inference_enabled(PyObject*, PyObject*) { return PyBool_FromLong(inference_mode); }
 PyObject* set_grad_enabled(PyObject*, PyObject* on) {
   const int v = PyObject_IsTrue(on);
   if (v < 0) return nullptr;
@@ -581,7 +581,7 @@ PyObject* set_grad_enabled(PyObject*, PyObject* on) {
 PyObject* set_inference_mode(PyObject*, PyObject* on) {
   const int v = PyObject_IsTrue(on);
   if (v < 0) return nullptr;
-  autograd::mode.inference = v;
+  inference_mode = v;
   Py_RETURN_NONE;
 }
 PyObject* set_anomaly(PyObject*, PyObject* args) {

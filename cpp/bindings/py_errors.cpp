@@ -20,18 +20,28 @@ std::shared_ptr<PyObject> keep(PyObject* o) {
 }  // namespace
 
 CarriedError CarriedError::fetch() {
+  CarriedError e("a Python function raised an exception");
+#if PY_VERSION_HEX >= 0x030c0000
+  e.value = keep(PyErr_GetRaisedException());
+#else
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   PyErr_NormalizeException(&type, &value, &traceback);
-  CarriedError e("a Python function raised an exception");
-  e.type = keep(type);
+  if (traceback) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
   e.value = keep(value);
-  e.traceback = keep(traceback);
+#endif
   return e;
 }
 
 void CarriedError::restore() const {
-  PyErr_Restore(Py_XNewRef(type.get()), Py_XNewRef(value.get()), Py_XNewRef(traceback.get()));
+#if PY_VERSION_HEX >= 0x030c0000
+  PyErr_SetRaisedException(Py_XNewRef(value.get()));
+#else
+  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(value.get()));
+  PyErr_Restore(Py_NewRef(type), Py_NewRef(value.get()), PyException_GetTraceback(value.get()));
+#endif
 }
 
 void set_error() noexcept {

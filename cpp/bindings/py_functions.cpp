@@ -17,7 +17,6 @@ PyObject* make_tensor(PyObject* data, PyObject* dtype, PyObject* device, bool re
   Tensor t = tensor_from_data(data, given ? std::optional(d) : std::nullopt);
   PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, "tensor(): Only Tensors of floating point and complex dtype can require gradients");
   t->requires_grad = requires_grad;
-  t->is_inference = autograd::mode.inference;
   return wrap(std::move(t));
 }
 

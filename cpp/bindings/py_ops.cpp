@@ -275,6 +275,7 @@ class Places {
 bool init_ops(PyObject* module, PyTypeObject* tensor_type) {
   return guarded_int([&] {
     OpType = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&op_spec)));
+    check(PyModule_AddObjectRef(module, "Op", reinterpret_cast<PyObject*>(OpType)));
     Places places(module);
     PyObject* tensor = reinterpret_cast<PyObject*>(tensor_type);
     PyObject* functions = places.submodule("functions");

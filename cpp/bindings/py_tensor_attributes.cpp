@@ -83,7 +83,7 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
     PYDL_CHECK(autograd::is_leaf(t), Error, "you can only change requires_grad flags of leaf variables.",
                on ? "" : " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
     PYDL_CHECK(!on || is_differentiable(t.dtype()), Error, "only Tensors of floating point and complex dtype can require gradients, got ", t.dtype());
-    PYDL_CHECK(!on || !t->is_inference || autograd::mode.inference, Error, "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    PYDL_CHECK(!on || !t->is_inference || inference_mode, Error, "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
     t->requires_grad = on;
   });
 }
@@ -111,7 +111,6 @@ int set_data(PyObject* self, PyObject* value, void*) {
     const Ref<Storage> storage = d->storage;
     const Dims sizes = d.sizes(), strides = d.strides();
     const int64_t offset = d->offset;
-    if (autograd::AutogradMeta* m = autograd::meta(t); m && m->grad.defined() && !(m->grad.sizes() == sizes && m->grad.dtype() == d.dtype())) m->grad = Tensor();
     t->storage = storage;
     t->dtype = d.dtype();
     t->set_geometry(sizes, strides, offset);

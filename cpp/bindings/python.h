@@ -37,7 +37,7 @@ struct GilAcquire {
 struct PythonError : std::exception {};
 // A Python exception that left Python inside C++ code that may run without the GIL.
 struct CarriedError : Error {
-  std::shared_ptr<PyObject> type, value, traceback;
+  std::shared_ptr<PyObject> value;  // with its traceback
   static CarriedError fetch();
   void restore() const;
   using Error::Error;
@@ -130,5 +130,6 @@ PyObject* index_get(PyObject* self, PyObject* key);
 int index_set(PyObject* self, PyObject* key, PyObject* value);
 bool init_autograd(PyObject* module);
 bool init_functions(PyObject* module);
+bool init_module_base(PyObject* module);
 
 }  // namespace pydl::python

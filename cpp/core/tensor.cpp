@@ -4,6 +4,7 @@
 
 namespace pydl {
 
+thread_local bool inference_mode = false;
 void (*TensorImpl::on_destroy)(TensorImpl*) = nullptr;
 
 // ---- storage ---------------------------------------------------------------------------------------------------

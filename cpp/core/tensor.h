@@ -52,6 +52,9 @@ struct AutogradMetaBase {
   virtual ~AutogradMetaBase() = default;
 };
 
+// New tensors of this thread are inference tensors (autograd's inference mode).
+extern thread_local bool inference_mode;
+
 class TensorImpl final : public RefCounted, public Pooled {
  public:
   TensorImpl(Ref<Storage> storage, DType dtype, IntSpan sizes, IntSpan strides, int64_t offset);
@@ -71,7 +74,7 @@ class TensorImpl final : public RefCounted, public Pooled {
   DType dtype;
   bool contiguous = true;
   bool requires_grad = false;   // a leaf's own flag; non-leaves say it through their grad_fn
-  bool is_inference = false;    // made in inference mode
+  bool is_inference = inference_mode;  // made in inference mode
   bool wrapped_number = false;  // stands for a Python number in type promotion
   bool is_parameter = false;
   Dims sizes, strides;

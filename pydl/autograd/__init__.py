@@ -56,7 +56,7 @@ def _make_grads(outputs: Sequence[Tensor], grads: Sequence[Tensor | None]) -> li
                     raise RuntimeError(
                         f"grad can be implicitly created only for real scalar outputs but got {out.dtype}"
                     )
-                grad = pydl.ones_like(out)
+                grad = pydl.ones_like(out)  # type: ignore[misc]
         elif not isinstance(grad, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
         elif grad.shape != out.shape:
@@ -162,7 +162,7 @@ def grad(
     else:
         results = list(pydl._engine_grad(outs, ins, _make_grads(outs, given), retain, create_graph, allow))
     if materialize_grads:
-        results = [pydl.zeros_like(x, requires_grad=create_graph) if g is None else g for g, x in zip(results, ins)]
+        results = [pydl.zeros_like(x, requires_grad=create_graph) if g is None else g for g, x in zip(results, ins)]  # type: ignore[misc]
     return tuple(results)
 
 
@@ -176,4 +176,4 @@ def _batched_grad(outs: Any, ins: Any, given: Any, retain: bool, create_graph: b
     for i in range(count):
         grads = _make_grads(outs, [None if g is None else g[i] for g in given])
         rows.append(pydl._engine_grad(outs, ins, grads, retain or i + 1 < count, create_graph, allow))
-    return [None if column[0] is None else pydl.stack(list(column)) for column in zip(*rows)]
+    return [None if column[0] is None else pydl.stack(list(column)) for column in zip(*rows)]  # type: ignore[misc]

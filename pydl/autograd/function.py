@@ -102,7 +102,7 @@ class _Node(pydl._FunctionBase, FunctionCtx):  # type: ignore[name-defined,misc]
 
     _forward_cls: Any
 
-    def apply(self, *grads: Any) -> Any:
+    def apply(self, *grads: Any) -> Any:  # type: ignore[override]
         """Run the user's ``backward`` (or ``vjp``, its other name)."""
         cls = self._forward_cls
         backward, vjp = cls.backward, cls.vjp

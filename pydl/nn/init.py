@@ -134,7 +134,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         tensor.zero_()
         for group in range(groups):
             for channel in range(min(per_group, in_channels)):
-                tensor[(group * per_group + channel, channel, *centre)] = 1
+                at = (group * per_group + channel, channel, *centre)
+                tensor[at] = 1
     return tensor
 
 

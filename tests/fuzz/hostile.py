@@ -353,7 +353,7 @@ def _setitem(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str,
 
 
 OPERATORS = [n for n in vars(pydl.Tensor) if n.startswith("__") and n.strip("_").lstrip("ir") in {
-    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift", "sub", "shift"}]  # fmt: skip
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift", "shift"}]  # fmt: skip
 
 
 def _operator(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:

@@ -18,6 +18,12 @@ struct GemmOutput {
   bool relu;
 };
 
+// Memory that the caller will read next; fetched while the block is multiplied.
+struct NextRows {
+  const char* p;
+  int64_t stride, rows, bytes;
+};
+
 // c[m, n] (row stride c_row, column stride 1) from a[m, k] and b[k, n] (column stride 1 inside a panel).
 // Row i of `a` lies in panel i / mr at distance a_panel; column j of `b` in panel j / nr at distance b_panel.
 template <class T>
@@ -30,6 +36,7 @@ struct GemmBlock {
   T* c;
   int64_t c_row;
   GemmOutput<T> out;
+  NextRows next;
 };
 
 // Few rows: y[i, j] = sum_p a[i, p] * b(p, j) for i < m <= kMaxSkinnyRows, y contiguous with row stride y_row.
@@ -48,7 +55,7 @@ struct SkinnyGemm {
 template <class T>
 struct GemmTable {
   int mr, nr;  // register tile
-  int kc, mc;  // cache block: kc x nr of b lives in L1, mc x kc of a in L2
+  int kc, nc;  // cache block: mr x kc of a lives in L1, kc x nc of b in L2
   void (*block)(const GemmBlock<T>&);
   // out[j / nr][p][j % nr] = b[p, j], panels padded with zeros to nr columns.
   void (*pack_b)(T* out, int64_t panel, const void* b, DType dtype, int64_t b_row, int64_t b_col, int64_t k, int64_t n);

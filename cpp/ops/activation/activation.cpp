@@ -79,9 +79,9 @@ constexpr Activation kTanh{"tanh", "TanhBackward0", &kernel::tanh, &kernel::tanh
                            [](const Tensor& g, const Tensor& y, const Numbers&) { return mul(g, conj(rsub(mul(y, y), number(1)))); }};
 constexpr Activation kLeakyRelu{"leaky_relu", "LeakyReluBackward0", &kernel::leaky_relu, &kernel::leaky_relu_backward, TypeRule::Same, 0.5, false,
                                 [](const Tensor& g, const Tensor& x, const Numbers& n) { return where(gt(x, number(0)), g, mul(g, number(n.v[0]))); }};
-// n: alpha, scale, input scale. The exponent is bounded so that the branch not taken cannot bring in inf * 0.
+// n: alpha, scale, input scale. The exponent is 0 where x is not negative, so that the branch not taken cannot bring in inf * 0.
 Tensor elu_formula(const Tensor& g, const Tensor& x, const Numbers& n) {
-  const Tensor e = exp(clamp(mul(x, number(n.v[2])), std::nullopt, Scalar(0.0)));
+  const Tensor e = exp(where(lt(x, number(0)), mul(x, number(n.v[2])), Operand(0)));
   return where(le(x, number(0)), mul(mul(g, number(n.v[0] * n.v[1] * n.v[2])), e), mul(g, number(n.v[1])));
 }
 constexpr Activation kElu{"elu", "EluBackward0", &kernel::elu, &kernel::elu_backward, TypeRule::Same, 5, false, &elu_formula};

@@ -5,6 +5,7 @@
 #include "autograd/node.h"
 #include "core/parallel.h"
 #include "kernels/pointwise/cast.h"
+#include "ops/copy/engine.h"
 #include "ops/pointwise/engine.h"
 #include "ops/reduce/reduce.h"
 #include "ops/registry.h"
@@ -23,6 +24,22 @@ bool same_layout(const Tensor& a, const Tensor& b) {
   return a.sizes() == b.sizes() && (a.strides() == b.strides() || (a.contiguous() && b.contiguous())) && is_dense(a);
 }
 
+// Large copies between different layouts of one dtype: by tiles, so that both sides move whole cache lines.
+bool copy_strided(const Tensor& target, const Tensor& source) {
+  constexpr int64_t kSmall = 1024;  // elements; below, the plain loop has less to set up
+  constexpr int kEngineDims = 16;
+  if (target.numel() < kSmall || target.ndim() > kEngineDims) return false;
+  const int n = target.ndim(), lead = n - source.ndim();
+  const int64_t item = target.item_size();
+  int64_t out[kEngineDims], in[kEngineDims];
+  for (int i = 0; i < n; ++i) {
+    out[i] = target.stride(i) * item;
+    in[i] = i < lead || source.size(i - lead) == 1 ? 0 : source.stride(i - lead) * item;
+  }
+  strided_copy(n, target.sizes().data(), target->data, out, source->data, in, item);
+  return true;
+}
+
 }  // namespace
 
 void copy_raw(const Tensor& target, const Tensor& source) {
@@ -34,6 +51,7 @@ void copy_raw(const Tensor& target, const Tensor& source) {
     });
     return;
   }
+  if (target.dtype() == source.dtype() && copy_strided(target, source)) return;
   const kernels::StripFn fn = kernels::pointwise::cast()(target.dtype(), source.dtype());
   const StripOperand operands[] = {{&target, nullptr, target.dtype()}, {&source, nullptr, source.dtype()}};
   run_strips(fn, target.sizes(), 1, operands, nullptr, 1);

@@ -19,7 +19,6 @@ namespace {
 Tensor finish(Tensor t, bool requires_grad, const char* op) {
   PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, op, "(): Only Tensors of floating point and complex dtype can require gradients");
   t->requires_grad = requires_grad;
-  t->is_inference = autograd::mode.inference;
   return t;
 }
 

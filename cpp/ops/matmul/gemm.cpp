@@ -22,6 +22,8 @@ constexpr int64_t kParallelWork = int64_t{1} << 18;
 constexpr int64_t kDirectBytes = 192 * 1024;
 // Products with a huge k and few elements are cut along k into at most this many parts, added in order.
 constexpr int64_t kMaxSplits = 16;
+// Slivers of a that are packed together where its columns are contiguous: whole cache lines are read.
+constexpr int64_t kSliverGroup = 8;
 constexpr int64_t kSplitElements = 512 * 512;
 
 thread_local Workspace a_space, b_space, c_space;
@@ -97,9 +99,20 @@ bool is_direct(const Problem<T>& p) {
 template <class T>
 void run_direct(const Problem<T>& p) {
   const GemmTable<T>& t = table<T>();
-  GemmBlock<T> g{
-      p.m, p.n,     p.k,  reinterpret_cast<const T*>(p.a), p.a_row, p.a_col, t.mr * p.a_row, reinterpret_cast<const T*>(p.b), p.b_row, t.nr,
-      p.c, p.c_row, p.out};
+  GemmBlock<T> g{p.m,
+                 p.n,
+                 p.k,
+                 reinterpret_cast<const T*>(p.a),
+                 p.a_row,
+                 p.a_col,
+                 t.mr * p.a_row,
+                 reinterpret_cast<const T*>(p.b),
+                 p.b_row,
+                 t.nr,
+                 p.c,
+                 p.c_row,
+                 p.out,
+                 {}};
   if (p.b_col != 1 && p.n > 1) {
     T* packed = b_space.get<T>(ceil_div(p.n, t.nr) * t.nr * p.k);
     t.pack_b(packed, p.k * t.nr, p.b, p.source, p.b_row, p.b_col, p.k, p.n);
@@ -112,17 +125,17 @@ void run_direct(const Problem<T>& p) {
 
 // ---- general: Goto blocking on one thread ----
 
+// A sliver of mr rows of a stays in L1 while the block of b, in L2, streams past it.
 template <class T>
 void run_blocked(const Problem<T>& p) {
   const GemmTable<T>& t = table<T>();
-  const int64_t mc = t.mc, nr = t.nr;
-  const int64_t kc = ceil_div(ceil_div(p.k, ceil_div(p.k, t.kc)), 8) * 8;  // equal blocks: a thin last one costs a pass over c
-  constexpr int64_t kStripe = 256;  // columns of b packed at a time, so that they are still in L2 when first used
-  const int64_t nc = std::min<int64_t>(ceil_div(p.n, nr) * nr, 4096);
-  const bool one_block = p.m <= mc;
-  T* a_pack = a_space.get<T>(ceil_div(std::min(p.m, mc), t.mr) * t.mr * std::min(p.k, kc));
-  T* b_pack = b_space.get<T>((one_block ? std::min(nc, kStripe) : nc) * std::min(p.k, kc));
+  const int64_t nr = t.nr;
+  const int64_t kc = ceil_div(ceil_div(p.k, ceil_div(p.k, int64_t{t.kc})), 8) * 8;  // equal blocks: a thin last one costs a pass over c
+  const int64_t kb = std::min(p.k, kc), panels = ceil_div(p.n, nr);
+  const int64_t nc = ceil_div(panels, ceil_div(panels * nr, int64_t{t.nc})) * nr;
   const bool by_panels = p.a_row == 1 && p.a_col != 1;
+  T* a_pack = a_space.get<T>((by_panels ? kSliverGroup : 1) * t.mr * kb);
+  T* b_pack = b_space.get<T>(nc * kb);
   for (int64_t jc = 0; jc < p.n; jc += nc) {
     const int64_t n = std::min(nc, p.n - jc);
     for (int64_t pc = 0; pc < p.k; pc += kc) {
@@ -130,32 +143,30 @@ void run_blocked(const Problem<T>& p) {
       GemmOutput<T> out = p.out;
       if (pc > 0) out.beta = 1;
       if (pc + k < p.k) out.bias_n = out.bias_m = nullptr, out.relu = false;
-      for (int64_t ic = 0; ic < p.m; ic += mc) {
-        const int64_t m = std::min(mc, p.m - ic);
-        t.pack_a(a_pack, p.a + (ic * p.a_row + pc * p.a_col) * p.source_size, p.source, p.a_row, p.a_col, m, k);
-        GemmBlock<T> g;
-        g.m = m;
-        g.k = k;
-        g.a = a_pack;
-        g.a_row = by_panels ? 1 : k;
-        g.a_col = by_panels ? t.mr : 1;
-        g.a_panel = t.mr * k;
-        g.b_row = nr;
-        g.b_panel = nr * k;
-        g.c_row = p.c_row;
-        for (int64_t js = 0; js < n; js += kStripe) {
-          g.n = std::min(kStripe, n - js);
-          T* b = one_block ? b_pack : b_pack + js * k;
-          if (ic == 0) {
-            t.pack_b(b, g.b_panel, p.b + (pc * p.b_row + (jc + js) * p.b_col) * p.source_size, p.source, p.b_row, p.b_col, k, g.n);
-          }
-          g.b = b;
-          g.c = p.c + ic * p.c_row + jc + js;
-          g.out = out;
-          g.out.bias_n = shift(out.bias_n, jc + js);
-          g.out.bias_m = shift(out.bias_m, ic);
-          t.block(g);
-        }
+      t.pack_b(b_pack, nr * k, p.b + (pc * p.b_row + jc * p.b_col) * p.source_size, p.source, p.b_row, p.b_col, k, n);
+      GemmBlock<T> g{};
+      g.n = n;
+      g.k = k;
+      g.a = a_pack;
+      g.a_row = by_panels ? 1 : k;
+      g.a_col = by_panels ? t.mr : 1;
+      g.a_panel = t.mr * k;
+      g.b = b_pack;
+      g.b_row = nr;
+      g.b_panel = nr * k;
+      g.c_row = p.c_row;
+      g.out = out;
+      g.out.bias_n = shift(out.bias_n, jc);
+      const int64_t group = by_panels ? kSliverGroup : 1;
+      for (int64_t i = 0; i < p.m; i += group * t.mr) {
+        const char* a = p.a + (i * p.a_row + pc * p.a_col) * p.source_size;
+        g.m = std::min(group * t.mr, p.m - i);
+        t.pack_a(a_pack, a, p.source, p.a_row, p.a_col, g.m, k);
+        const int64_t next = std::min(g.m, p.m - i - g.m);
+        if (!by_panels && p.a_col == 1) g.next = {a + g.m * p.a_row * p.source_size, p.a_row * p.source_size, next, k * p.source_size};
+        g.c = p.c + i * p.c_row + jc;
+        g.out.bias_m = shift(out.bias_m, i);
+        t.block(g);
       }
     }
   }

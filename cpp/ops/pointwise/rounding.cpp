@@ -42,6 +42,10 @@ Tensor trunc(const Tensor& input, const Dest& dest) { return rounded("trunc", "T
 Tensor round(const Tensor& input, int64_t decimals, const Dest& dest) {
   if (decimals == 0) return rounded("round", "RoundBackward0", kernel::round(), input, dest);
   PYDL_CHECK(is_floating(input.dtype()), Error, "round(): decimals is not implemented for ", input.dtype());
+  if (is_half(input.dtype())) {
+    const Tensor out = to_dtype(round(to_dtype(input, DType::Float32), decimals), input.dtype());
+    return dest.is_new() ? out : copy_(dest.tensor(), out);
+  }
   const double scale = std::pow(10.0, static_cast<double>(std::abs(decimals)));
   const Tensor scaled = decimals > 0 ? mul(input, Operand(scale)) : div(input, Operand(scale));
   const Tensor whole = round(scaled, 0);

@@ -70,11 +70,23 @@ Example:
 Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest) {
   PYDL_CHECK(!is_complex(input.dtype()), Error, "xlogy(): not implemented for ", input.dtype());
   const Tensor y = other.is_tensor() ? other.tensor() : scalar_tensor(other.scalar(), is_floating(input.dtype()) ? input.dtype() : default_dtype());
-  const Tensor zero = eq(input, Operand(0));
-  const Tensor is_zero = other.is_tensor() || other.scalar().to_double() == other.scalar().to_double() ? logical_and(zero, eq(y, y)) : logical_and(zero, ne(zero, zero));
-  // The logarithm of 1 stands in where x is 0, so that no infinity enters the gradient.
-  const Tensor out = mul(input, log(where(is_zero, Operand(1), y)));
-  return dest.is_new() ? out : copy_(dest.tensor(), out);
+  Tensor out;
+  {
+    const autograd::GradGuard off(false);
+    out = mul(input, log(where(logical_and(eq(input, Operand(0)), eq(y, y)), Operand(1), y)));
+  }
+  if (!dest.is_new()) return copy_(dest.tensor(), out);
+  if (autograd::needs_grad(input, y)) {
+    record({}, "XlogyBackward0", out, {&input, &y},
+           [x = autograd::save(input), other_saved = autograd::save(y), fit_x = Fit(input, out), fit_y = Fit(y, out)](autograd::Backward& b) {
+             const Tensor a = x.get(b), c = other_saved.get(b);
+             // As torch: no gradient to x at x = 0 where the logarithm is not finite.
+             const Tensor dead = logical_and(eq(a, Operand(0)), le(c, Operand(0)));
+             if (b.needs(0)) b.set(0, fit_x(where(dead, Operand(0), mul(b.grad(), log(where(dead, Operand(1), c))))));
+             if (b.needs(1)) b.set(1, fit_y(mul(b.grad(), div(a, c))));
+           });
+  }
+  return out;
 }
 PYDL_OP(xlogy, "xlogy(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out | Special, R"doc(
 input * log(other), 0 where `input` is 0 (and `other` not NaN).
@@ -95,7 +107,7 @@ Tensor logit(const Tensor& input, std::optional<double> eps, const Dest& dest) {
 }
 
 Tensor entr(const Tensor& input) {
-  const Tensor out = neg(xlogy(input, input));
+  const Tensor out = rsub(xlogy(input, input), Operand(0));
   return where(lt(input, Operand(0)), Operand(-std::numeric_limits<double>::infinity()), out);
 }
 

@@ -23,7 +23,7 @@ Tensor as_view(const Tensor& base, Tensor view, bool multi_output) {
   const bool tracked = base->requires_grad || (m && m->view);
   // A view of a plain tensor is tracked too: the base may come to require a gradient by a write to the view.
   if (!tracked && !autograd::mode.grad) return view;
-  if (!is_differentiable(view.dtype()) || autograd::mode.inference) return view;
+  if (!is_differentiable(view.dtype()) || inference_mode) return view;
   AutogradMeta& v = make_meta(view);
   v.view = std::make_unique<autograd::ViewMeta>();
   v.view->base = m && m->view ? m->view->base : base;
@@ -34,7 +34,7 @@ Tensor as_view(const Tensor& base, Tensor view, bool multi_output) {
 }
 
 void check_inplace(const char* op, const Tensor& t) {
-  PYDL_CHECK(!t->is_inference || autograd::mode.inference, Error, op,
+  PYDL_CHECK(!t->is_inference || inference_mode, Error, op,
              "(): Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal tensor before doing inplace update.");
   if (!needs_grad(t)) return;
   PYDL_CHECK(!autograd::is_leaf(t), Error, op, "(): a leaf Variable that requires grad is being used in an in-place operation.");

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pydl
-from pydl import Tensor
+from pydl import Tensor, _nn
 
 __all__ = [
     "celu", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
@@ -14,17 +13,6 @@ __all__ = [
     "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh",
     "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip
-
-# Above this, log1p(exp(x)) - x is below the rounding of float64, and exp(x) still fits float32.
-_SOFTPLUS_LINEAR = 40.0
-# Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, appendix A.
-_SELU_ALPHA = 1.6732632423543772848170429916717
-_SELU_SCALE = 1.0507009873554804934193349852946
-
-
-def _apply(function: Callable[[Tensor], Tensor], input: Tensor, inplace: bool) -> Tensor:
-    """``function(input)``, written back to ``input`` with ``inplace``; the copy is what its backward keeps."""
-    return input.copy_(function(input.clone())) if inplace else function(input)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -51,7 +39,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if min_val > max_val:
         raise ValueError(f"hardtanh(): min_val must not exceed max_val, got {min_val} > {max_val}")
-    return _apply(lambda x: pydl.hardtanh(x, min_val, max_val), input, inplace)
+    return _nn.hardtanh_(input, min_val, max_val) if inplace else _nn.hardtanh(input, min_val, max_val)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -66,7 +54,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``negative_slope * x`` (Maas et al., 2013)."""
-    return _apply(lambda x: pydl.leaky_relu(x, negative_slope), input, inplace)
+    return _nn.leaky_relu_(input, negative_slope) if inplace else _nn.leaky_relu(input, negative_slope)
 
 
 def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -76,7 +64,7 @@ def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016)."""
-    return _apply(lambda x: pydl.elu(x, alpha), input, inplace)
+    return _nn.elu_(input, alpha) if inplace else _nn.elu(input, alpha)
 
 
 def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -86,38 +74,32 @@ def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`` (Barron, 2017). ``alpha`` must not be zero."""
-    if alpha == 0:
-        raise RuntimeError("celu(): alpha must not be zero")
-    return _apply(lambda x: pydl.elu(x / alpha, 1.0) * alpha if alpha > 0 else _celu_negative(x, alpha), input, inplace)
-
-
-def _celu_negative(x: Tensor, alpha: float) -> Tensor:
-    return pydl.where(x > 0, x, alpha * pydl.expm1(x / alpha))
+    return pydl.celu_(input, alpha) if inplace else pydl.celu(input, alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Scaled ELU that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
-    return _apply(lambda x: pydl.elu(x, _SELU_ALPHA) * _SELU_SCALE, input, inplace)
+    return pydl.selu_(input) if inplace else pydl.selu(input)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """``x`` times the normal distribution function (Hendrycks and Gimpel, 2016); ``approximate`` may be ``"tanh"``."""
-    return pydl.gelu(input, approximate=approximate)
+    return _nn.gelu(input, approximate=approximate)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``x * sigmoid(x)``, also called swish (Elfwing et al., 2017)."""
-    return _apply(pydl.silu, input, inplace)
+    return _nn.silu_(input) if inplace else _nn.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x * tanh(softplus(x))`` (Misra, 2019)."""
-    return _apply(pydl.mish, input, inplace)
+    return _nn.mish_(input) if inplace else _nn.mish(input)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """``log(1 + exp(beta * x)) / beta``; the identity where ``beta * x`` exceeds ``threshold``."""
-    return pydl.softplus(input, beta, threshold)
+    return _nn.softplus(input, beta, threshold)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -132,27 +114,27 @@ def tanh(input: Tensor) -> Tensor:
 
 def logsigmoid(input: Tensor) -> Tensor:
     """``log(sigmoid(x))`` without overflow."""
-    return -pydl.softplus(-input, 1.0, _SOFTPLUS_LINEAR)
+    return _nn.logsigmoid(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6`` (Howard et al., 2019)."""
-    return _apply(lambda x: pydl.hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+    return _nn.hardsigmoid_(input) if inplace else _nn.hardsigmoid(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x * hardsigmoid(x)`` (Howard et al., "Searching for MobileNetV3", 2019)."""
-    return _apply(lambda x: x * pydl.hardtanh(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+    return _nn.hardswish_(input) if inplace else _nn.hardswish(input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` where it exceeds ``threshold``, else ``value``."""
-    return _apply(lambda x: pydl.where(x <= threshold, value, x), input, inplace)
+    return pydl.threshold_(input, threshold, value) if inplace else pydl.threshold(input, threshold, value)
 
 
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """In-place :func:`threshold`."""
-    return input.copy_(pydl.where(input <= threshold, value, input))
+    return pydl.threshold_(input, threshold, value)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -161,14 +143,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     Raises:
         RuntimeError: the number of weights is neither one nor the size of dimension 1.
     """
-    if weight.numel() != 1:
-        channels = input.shape[1] if input.dim() > 1 else 1
-        if weight.numel() != channels:
-            raise RuntimeError(f"prelu(): weight must have 1 or {channels} elements, got {weight.numel()}")
-        weight = weight.reshape([-1 if i == 1 else 1 for i in range(input.dim())])
-    elif weight.dim() > 0:
-        weight = weight.reshape([1] * input.dim())
-    return pydl.where(input > 0, input, weight * input)
+    return pydl.prelu(input, weight)
 
 
 def rrelu(
@@ -177,8 +152,10 @@ def rrelu(
     """Leaky ReLU whose slope is drawn from ``[lower, upper]`` for each element in training, else their mean."""
     if lower > upper:
         raise ValueError(f"rrelu(): lower must not exceed upper, got {lower} > {upper}")
-    slope: Any = pydl.empty_like(input).uniform_(lower, upper).detach() if training else (lower + upper) / 2
-    return _apply(lambda x: pydl.where(x > 0, x, slope * x), input, inplace)
+    slope: Any = pydl.empty_like(input).uniform_(lower, upper) if training else (lower + upper) / 2
+    if inplace:
+        return input.copy_(pydl.where(input > 0, input.clone(), slope * input.clone()))
+    return pydl.where(input > 0, input, slope * input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -195,14 +172,12 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` where ``|x| > lambd``, else 0."""
-    return pydl.where(input.abs() <= lambd, 0.0, input)
+    return pydl.hardshrink(input, lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` moved by ``lambd`` towards 0, and 0 within. ``lambd`` must not be negative."""
-    if lambd < 0:
-        raise RuntimeError(f"softshrink(): lambd must not be negative, got {lambd}")
-    return input - pydl.hardtanh(input, -lambd, lambd)
+    return _nn.softshrink(input, lambd)
 
 
 def softsign(input: Tensor) -> Tensor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pydl
-from pydl import Tensor
+from pydl import Tensor, _nn
 
 __all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
 
-linear = pydl.linear
+linear = _nn.linear
 """``input @ weight.T + bias``: the operation of the core itself."""
 
 
@@ -39,8 +39,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0:
         return input
-    result = pydl.dropout(input, p, training)
-    return input.copy_(result) if inplace else result
+    return pydl.dropout_(input, p, training) if inplace else pydl.dropout(input, p, training)
 
 
 def embedding(

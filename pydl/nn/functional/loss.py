@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pydl
-from pydl import Tensor
-from pydl.autograd.function import Function
+from pydl import Tensor, _nn
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",
@@ -63,7 +59,7 @@ def cross_entropy(
         >>> pydl.nn.functional.cross_entropy(pydl.zeros(1, 2), pydl.tensor([1]))
         tensor(0.6931)
     """
-    return pydl.cross_entropy(
+    return _nn.cross_entropy(
         input,
         target,
         weight=weight,
@@ -84,7 +80,7 @@ def nll_loss(
 ) -> Tensor:
     """Negative log-likelihood of classes. Shapes as in :func:`cross_entropy`, with input log-probabilities."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    return pydl.nll_loss(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+    return _nn.nll_loss(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
 
 
 def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
@@ -112,7 +108,7 @@ def mse_loss(
     _warn_broadcast("mse_loss", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is None:
-        return pydl.mse_loss(input, target, reduction=reduction)
+        return _nn.mse_loss(input, target, reduction=reduction)
     return _weighted((input - target).square(), weight, reduction)
 
 
@@ -128,7 +124,7 @@ def l1_loss(
     _warn_broadcast("l1_loss", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is None:
-        return pydl.l1_loss(input, target, reduction=reduction)
+        return _nn.l1_loss(input, target, reduction=reduction)
     return _weighted((input - target).abs(), weight, reduction)
 
 
@@ -144,10 +140,7 @@ def smooth_l1_loss(
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss(): beta must not be negative, got {beta}")
     _warn_broadcast("smooth_l1_loss", input, target)
-    distance = (input - target).abs()
-    if beta > 0:
-        distance = pydl.where(distance < beta, distance.square() * (0.5 / beta), distance - 0.5 * beta)
-    return _reduce(distance, legacy_reduction(size_average, reduce, reduction))
+    return _nn.smooth_l1_loss(input, target, legacy_reduction(size_average, reduce, reduction), beta)
 
 
 def huber_loss(
@@ -157,9 +150,8 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError(f"huber_loss(): delta must be positive, got {delta}")
     _warn_broadcast("huber_loss", input, target)
-    distance = (input - target).abs()
-    loss = pydl.where(distance < delta, distance.square() * 0.5, (distance - 0.5 * delta) * delta)
-    return _weighted(loss, weight, reduction)
+    loss = _nn.huber_loss(input, target, reduction if weight is None else "none", delta)
+    return loss if weight is None else _weighted(loss, weight, reduction)
 
 
 def kl_div(
@@ -174,31 +166,7 @@ def kl_div(
 
     ``reduction="batchmean"`` divides the sum by the batch size, which is the divergence as defined.
     """
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        positive = target > 0
-        loss = target * pydl.where(positive, target, 1.0).log() - target * input
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    if reduction == "batchmean":
-        return loss.sum() / input.shape[0] if input.dim() else loss.sum()
-    return _reduce(loss, reduction)
-
-
-class _BinaryCrossEntropy(Function):
-    """Logarithms bounded by -100, and a gradient that stays finite at 0 and 1."""
-
-    @staticmethod
-    def forward(ctx: Any, p: Tensor, target: Tensor) -> Tensor:
-        ctx.save_for_backward(p, target)
-        return -(target * p.log().clamp(min=-100) + (1 - target) * (1 - p).log().clamp(min=-100))
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        p, target = ctx.saved_tensors
-        grad_p = grad * (p - target) / (p * (1 - p)).clamp(min=1e-12) if ctx.needs_input_grad[0] else None
-        grad_t = grad * ((1 - p).log() - p.log()) if ctx.needs_input_grad[1] else None
-        return grad_p, grad_t
+    return _nn.kl_div(input, target, legacy_reduction(size_average, reduce, reduction), log_target)
 
 
 def binary_cross_entropy(
@@ -219,12 +187,7 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size."
         )
-    if input.numel() and not bool(((input >= 0) & (input <= 1)).all()):
-        raise RuntimeError("all elements of input should be between 0 and 1")
-    loss = _BinaryCrossEntropy.apply(input, target)
-    if weight is not None:
-        loss = loss * weight
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return _nn.binary_cross_entropy(input, target, weight, legacy_reduction(size_average, reduce, reduction))
 
 
 def binary_cross_entropy_with_logits(
@@ -248,11 +211,5 @@ def binary_cross_entropy_with_logits(
     """
     if input.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-    # log(sigmoid(x)) = -softplus(-x); the threshold of 40 keeps the full precision of float64
-    negative_log = pydl.softplus(-input, 1.0, 40.0)
-    if pos_weight is not None:
-        negative_log = (1 + (pos_weight - 1) * target) * negative_log
-    loss = (1 - target) * input + negative_log
-    if weight is not None:
-        loss = loss * weight
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    return _nn.binary_cross_entropy_with_logits(input, target, weight, reduction, pos_weight)

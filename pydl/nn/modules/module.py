@@ -82,7 +82,7 @@ _HOOK_SLOTS = (
 )
 
 
-class Module(HooksMixin, StateDictMixin):
+class Module(pydl._ModuleBase, HooksMixin, StateDictMixin):
     """Base class of layers and models.
 
     A subclass creates its parameters and submodules in ``__init__`` (after ``super().__init__()``) and computes in
@@ -125,20 +125,6 @@ class Module(HooksMixin, StateDictMixin):
     def forward(self, *input: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """What the module computes; every subclass overrides it."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if (
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-            or GLOBAL_FORWARD
-            or GLOBAL_FORWARD_PRE
-            or GLOBAL_BACKWARD
-            or GLOBAL_BACKWARD_PRE
-        ):
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
 
     # --- registration
 
@@ -575,3 +561,6 @@ class Module(HooksMixin, StateDictMixin):
         if not children and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join([*lines, *children]) + "\n)"
+
+
+pydl._announce_module(Module, (GLOBAL_FORWARD, GLOBAL_FORWARD_PRE, GLOBAL_BACKWARD, GLOBAL_BACKWARD_PRE))

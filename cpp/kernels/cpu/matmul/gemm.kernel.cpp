@@ -11,13 +11,13 @@ namespace pydl::kernels::matmul::PYDL_ISA {
 namespace {
 
 #if PYDL_ISA_LEVEL == 2
-constexpr int kMr = 12, kMc = 480;
+constexpr int kMr = 12, kNcBytes = 2048;
 constexpr int kSkinnyK = 8;
 #elif PYDL_ISA_LEVEL == 1
-constexpr int kMr = 6, kMc = 192;
+constexpr int kMr = 6, kNcBytes = 1536;
 constexpr int kSkinnyK = 4;
 #else
-constexpr int kMr = 4, kMc = 128;
+constexpr int kMr = 4, kNcBytes = 1024;
 constexpr int kSkinnyK = 4;
 #endif
 constexpr int kNv = 2;  // vectors per tile row
@@ -130,12 +130,16 @@ void block(const GemmBlock<T>& g) {
   t.a_col = g.a_col;
   t.b_row = g.b_row;
   t.c_row = g.c_row;
+  int64_t fetched = 0;
   for (int64_t j = 0; j < g.n; j += NR) {
     const int64_t cols = g.n - j < NR ? g.n - j : NR;
     const TileFn<T>* fns = cols == NR ? kTiles<T>.full : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
     t.tail = static_cast<int>(cols > L ? cols - L : cols);
     t.b = g.b + (j / NR) * g.b_panel;
     t.bias_n = g.out.bias_n ? g.out.bias_n + j : nullptr;
+    for (const int64_t end = g.next.bytes * (j + NR) / g.n; fetched < end && fetched < g.next.bytes; fetched += 64) {
+      for (int64_t r = 0; r < g.next.rows; ++r) __builtin_prefetch(g.next.p + r * g.next.stride + fetched, 0, 2);
+    }
     int64_t i = 0;
     for (int64_t s = 0; s < tiles; ++s) {
       const int64_t end = even ? g.m * (s + 1) / tiles : (s + 1) * kMr < g.m ? (s + 1) * kMr : g.m;
@@ -222,17 +226,10 @@ void pack_b_from(T* out, int64_t panel, const S* b, int64_t b_row, int64_t b_col
 template <class T, class S>
 void pack_a_from(T* out, const S* a, int64_t a_row, int64_t a_col, int64_t m, int64_t k) {
   if (a_row == 1 && a_col != 1) {
-    for (int64_t i = 0; i < m; i += kMr, out += kMr * k) {
-      const int64_t rows = m - i < kMr ? m - i : kMr;
-      if (rows == kMr) {
-        for (int64_t p = 0; p < k; ++p) {
-          for (int r = 0; r < kMr; ++r) out[p * kMr + r] = widen(a[i + r + p * a_col]);
-        }
-      } else {
-        for (int64_t p = 0; p < k; ++p) {
-          for (int64_t r = 0; r < rows; ++r) out[p * kMr + r] = widen(a[i + r + p * a_col]);
-        }
-      }
+    for (int64_t p = 0; p < k; ++p) {
+      const S* column = a + p * a_col;
+      T* o = out + p * kMr;
+      for (int64_t i = 0; i < m; i += kMr, o += kMr * k) copy_row<T, S>(o, column + i, m - i < kMr ? m - i : kMr);
     }
     return;
   }
@@ -378,8 +375,7 @@ void skinny_dots(const SkinnyGemm<T>& g) {
 
 template <class T>
 constexpr GemmTable<T> make_table() {
-  return {kMr,       kNr<T>,         kKc<T>,        kMc * 4 / static_cast<int>(sizeof(T)) / kMr * kMr, block<T>, pack_b<T>,
-          pack_a<T>, skinny_rows<T>, skinny_dots<T>};
+  return {kMr, kNr<T>, kKc<T>, kNcBytes / static_cast<int>(sizeof(T)), block<T>, pack_b<T>, pack_a<T>, skinny_rows<T>, skinny_dots<T>};
 }
 
 }  // namespace

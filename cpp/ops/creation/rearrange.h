@@ -1,0 +1,11 @@
+// Copies of parts of tensors in another arrangement.
+#pragma once
+
+#include "ops/types.h"
+
+namespace pydl {
+
+Tensor flip(const Tensor& input, IntSpan dims);
+Tensor repeat(const Tensor& input, IntSpan repeats);
+
+}  // namespace pydl

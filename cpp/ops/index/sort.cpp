@@ -1,0 +1,328 @@
+// Order and counting.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "core/parallel.h"
+#include "ops/copy/copy.h"
+#include "ops/index/index.h"
+#include "ops/pointwise/engine.h"
+#include "ops/reduce/reduce.h"
+#include "ops/registry.h"
+#include "ops/view/view.h"
+
+namespace pydl {
+
+using autograd::Backward;
+using autograd::needs_grad;
+using autograd::save;
+
+namespace {
+
+template <class F>
+void by_real_type(const char* op, DType d, F&& f) {
+  switch (d) {
+#define PYDL_CASE(name, type) \
+  case DType::name: return f(type{});
+    PYDL_CASE(Bool, uint8_t)
+    PYDL_CASE(UInt8, uint8_t)
+    PYDL_CASE(Int8, int8_t)
+    PYDL_CASE(UInt16, uint16_t)
+    PYDL_CASE(Int16, int16_t)
+    PYDL_CASE(UInt32, uint32_t)
+    PYDL_CASE(Int32, int32_t)
+    PYDL_CASE(UInt64, uint64_t)
+    PYDL_CASE(Int64, int64_t)
+    PYDL_CASE(Float32, float)
+    PYDL_CASE(Float64, double)
+#undef PYDL_CASE
+    default: throw NotImplemented(text(op, "(): \"", op, "\" not implemented for ", d));
+  }
+}
+
+// A total order in which NaN is the largest.
+template <class T>
+bool before(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) return a < b || (std::isnan(b) && !std::isnan(a));
+  return a < b;
+}
+
+// The order of n values: the first `count` positions of a stable sort.
+template <class T>
+void order_row(const T* v, int64_t n, int64_t count, bool descending, int64_t* out) {
+  std::vector<std::pair<T, int64_t>> items(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) items[static_cast<size_t>(i)] = {v[i], i};
+  const auto less = [descending](const auto& a, const auto& b) {
+    if (before(a.first, b.first)) return !descending;
+    if (before(b.first, a.first)) return descending;
+    return a.second < b.second;
+  };
+  if (count < n) {
+    std::nth_element(items.begin(), items.begin() + count, items.end(), less);
+  }
+  std::sort(items.begin(), items.begin() + count, less);
+  for (int64_t i = 0; i < count; ++i) out[i] = items[static_cast<size_t>(i)].second;
+}
+
+// ---- keys of up to 32 bits: packed with their positions into words -----------------------------------------------
+
+// Unsigned integers in the order of the values; -0 is 0, and every NaN is the same largest one.
+template <class T>
+uint32_t key_of(T v) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (std::isnan(v)) return UINT32_MAX;
+    const auto bits = std::bit_cast<uint32_t>(v + 0.0f);
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+  } else if constexpr (std::is_signed_v<T>) {
+    return static_cast<uint32_t>(static_cast<int32_t>(v)) ^ 0x80000000u;
+  } else {
+    return static_cast<uint32_t>(v);
+  }
+}
+
+// Sorts words by their upper halves, keeping the order of equal ones: four passes over the bytes, skipping constant ones.
+void radix_sort(std::vector<uint64_t>& words, std::vector<uint64_t>& other) {
+  uint32_t counts[4][256] = {};
+  for (const uint64_t w : words) {
+    for (int byte = 0; byte < 4; ++byte) ++counts[byte][w >> (32 + 8 * byte) & 255];
+  }
+  for (int byte = 0; byte < 4; ++byte) {
+    if (counts[byte][words[0] >> (32 + 8 * byte) & 255] == words.size()) continue;
+    uint32_t at = 0;
+    for (uint32_t& c : counts[byte]) at += std::exchange(c, at);
+    for (const uint64_t w : words) other[counts[byte][w >> (32 + 8 * byte) & 255]++] = w;
+    words.swap(other);
+  }
+}
+
+// The `count` smallest words in order, for a small count: most words fail the first comparison.
+void select_smallest(const std::vector<uint64_t>& words, int64_t count, std::vector<uint64_t>& best) {
+  best.assign(words.begin(), words.begin() + count);
+  std::sort(best.begin(), best.end());
+  for (size_t i = static_cast<size_t>(count); i < words.size(); ++i) {
+    if (words[i] >= best.back()) continue;
+    const auto place = std::upper_bound(best.begin(), best.end(), words[i]);
+    std::move_backward(place, best.end() - 1, best.end());
+    *place = words[i];
+  }
+}
+
+struct Scratch {
+  std::vector<uint64_t> words, other;
+};
+
+template <class T>
+void order_words(const T* v, int64_t n, int64_t count, bool descending, int64_t* out, Scratch& s) {
+  s.words.resize(static_cast<size_t>(n));
+  s.other.resize(static_cast<size_t>(n));
+  const uint32_t flip = descending ? UINT32_MAX : 0;
+  for (int64_t i = 0; i < n; ++i) s.words[static_cast<size_t>(i)] = static_cast<uint64_t>(key_of(v[i]) ^ flip) << 32 | static_cast<uint32_t>(i);
+  if (count > 0 && count <= 64 && count * 8 <= n) {
+    select_smallest(s.words, count, s.other);
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.other[static_cast<size_t>(i)]);
+    return;
+  }
+  n < 256 ? std::sort(s.words.begin(), s.words.end()) : radix_sort(s.words, s.other);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.words[static_cast<size_t>(i)]);
+}
+
+// Positions along the last dim of a contiguous tensor.
+Tensor order(const char* op, const Tensor& rows, int64_t count, bool descending) {
+  const Tensor v = to_dtype(rows, compute_type(rows.dtype()));
+  Dims shape = rows.sizes();
+  const int64_t n = shape.back();
+  shape.back() = count;
+  const Tensor out = empty(shape, DType::Int64, op);
+  by_real_type(op, v.dtype(), [&]<class T>(T) {
+    parallel_for(n ? v.numel() / n : 0, std::max<int64_t>(1, 1024 / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
+      Scratch scratch;
+      for (int64_t r = begin; r < end; ++r) {
+        const T* row = v.data<T>() + r * n;
+        if constexpr (sizeof(T) <= 4) {
+          if (n <= UINT32_MAX) {
+            order_words(row, n, count, descending, out.data<int64_t>() + r * count, scratch);
+            continue;
+          }
+        }
+        order_row(row, n, count, descending, out.data<int64_t>() + r * count);
+      }
+    });
+  });
+  return out;
+}
+
+std::tuple<Tensor, Tensor> ordered(const char* op, const char* node, const Tensor& input, int64_t dim, std::optional<int64_t> count, bool descending) {
+  const int d = wrap_dim(dim, input.ndim(), op);
+  const int64_t n = input.ndim() ? input.size(d) : 1;
+  PYDL_CHECK(!count || (*count >= 0 && *count <= n), Error, op, "(): selected index k out of range");
+  PYDL_CHECK(!is_complex(input.dtype()), NotImplemented, op, "(): complex tensors are not supported");
+  Tensor indices;
+  {
+    const autograd::GradGuard off(false);
+    const Tensor rows = contiguous(input.ndim() ? transpose(input, d, -1) : reshape(input, Dims{1}));
+    indices = order(op, rows, count.value_or(n), descending);
+    indices = input.ndim() ? contiguous(transpose(indices, d, -1)) : count.value_or(1) ? reshape(indices, IntSpan()) : indices;
+  }
+  Tensor values;
+  {
+    const autograd::GradGuard off(false);
+    values = gather(input, d, indices);
+  }
+  if (needs_grad(input)) {
+    record({}, node, values, {&input}, [at = save(indices), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
+  }
+  return {values, indices};
+}
+
+std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending, bool) { return ordered("sort", "SortBackward0", input, dim, std::nullopt, descending); }
+Tensor argsort(const Tensor& input, int64_t dim, bool descending, bool) {
+  const autograd::GradGuard off(false);
+  return std::get<1>(ordered("argsort", "", input, dim, std::nullopt, descending));
+}
+std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool) { return ordered("topk", "TopkBackward0", input, dim, k, largest); }
+
+std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim, bool keepdim) {
+  const int d = wrap_dim(dim, input.ndim(), "kthvalue");
+  PYDL_CHECK(k >= 1 && k <= (input.ndim() ? input.size(d) : 1), Error, "kthvalue(): selected number k out of range for dimension ", d);
+  auto [values, indices] = ordered("kthvalue", "KthvalueBackward0", input, dim, k, false);
+  if (input.ndim() == 0) return {values, indices};
+  values = narrow(values, d, k - 1, 1);
+  indices = narrow(indices, d, k - 1, 1);
+  if (keepdim) return {values, indices};
+  const int64_t dims[] = {d};
+  return {squeeze(values, IntSpan(dims)), squeeze(indices, IntSpan(dims))};
+}
+
+// The lower of the two middle values; the first NaN if there is one.
+std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool keepdim) {
+  const int d = wrap_dim(dim, input.ndim(), "median");
+  const int64_t n = input.ndim() ? input.size(d) : 1;
+  PYDL_CHECK(n > 0, IndexError, "median(): Expected reduction dim ", d, " to have non-zero size.");
+  auto [values, indices] = ordered("median", "MedianBackward1", input, d, std::nullopt, false);
+  if (input.ndim() == 0) return {values, indices};
+  Tensor at;
+  {
+    const autograd::GradGuard off(false);
+    const Tensor rows = contiguous(transpose(values, d, -1));
+    Dims shape = rows.sizes();
+    shape.back() = 1;
+    at = empty(shape, DType::Int64, "median");
+    const Tensor wide = to_dtype(rows, is_floating(rows.dtype()) ? DType::Float64 : rows.dtype());
+    for (int64_t r = 0; r < at.numel(); ++r) {
+      int64_t place = (n - 1) / 2;
+      if (wide.dtype() == DType::Float64 && std::isnan(wide.data<double>()[r * n + n - 1])) {
+        place = n - 1;
+        while (place > 0 && std::isnan(wide.data<double>()[r * n + place - 1])) --place;
+      }
+      at.data<int64_t>()[r] = place;
+    }
+    at = contiguous(transpose(at, d, -1));
+  }
+  values = gather(values, d, at);
+  indices = gather(indices, d, at);
+  if (keepdim) return {values, indices};
+  const int64_t dims[] = {d};
+  return {squeeze(values, IntSpan(dims)), squeeze(indices, IntSpan(dims))};
+}
+Tensor median_all(const Tensor& input) { return std::get<0>(median_dim(reshape(input, Dims{input.numel()}), 0, false)); }
+
+// ---- distinct values -------------------------------------------------------------------------------------------
+
+// Sorted distinct values of all elements, the position of each element among them, how often each occurs.
+std::tuple<Tensor, Tensor, Tensor> unique_values(const Tensor& input) {
+  const autograd::GradGuard off(false);
+  const Tensor flat = reshape(contiguous(input), Dims{input.numel()});
+  const int64_t n = flat.numel();
+  const Tensor at = n ? order("unique", flat, n, false) : empty(Dims{0}, DType::Int64, "unique");
+  const Tensor v = to_dtype(flat, compute_type(flat.dtype())), inverse = empty(Dims{n}, DType::Int64, "unique");
+  std::vector<int64_t> starts;
+  by_real_type("unique", v.dtype(), [&]<class T>(T) {
+    const int64_t* p = at.data<int64_t>();
+    const T* x = v.data<T>();
+    for (int64_t i = 0; i < n; ++i) {
+      if (i == 0 || x[p[i]] != x[p[i - 1]]) starts.push_back(i);
+      inverse.data<int64_t>()[p[i]] = static_cast<int64_t>(starts.size()) - 1;
+    }
+  });
+  const auto count = static_cast<int64_t>(starts.size());
+  const Tensor first = empty(Dims{count}, DType::Int64, "unique"), counts = empty(Dims{count}, DType::Int64, "unique");
+  for (int64_t i = 0; i < count; ++i) {
+    first.data<int64_t>()[i] = at.data<int64_t>()[starts[static_cast<size_t>(i)]];
+    counts.data<int64_t>()[i] = (i + 1 < count ? starts[static_cast<size_t>(i) + 1] : n) - starts[static_cast<size_t>(i)];
+  }
+  return {gather(flat, 0, first), reshape(inverse, input.sizes()), counts};
+}
+
+Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
+  PYDL_CHECK(input.ndim() == 1 && is_integral_or_bool(input.dtype()), Error, "bincount(): only supports 1-d non-negative integral inputs.");
+  PYDL_CHECK(minlength >= 0, Error, "bincount(): minlength should be >= 0");
+  PYDL_CHECK(!weights.defined() || weights.sizes() == input.sizes(), ShapeError, "bincount(): weights should be 1-d and have the same length as input");
+  const autograd::GradGuard off(false);
+  const Tensor at = contiguous(to_dtype(input, DType::Int64));
+  const int64_t* v = at.data<int64_t>();
+  int64_t bins = minlength;
+  for (int64_t i = 0; i < at.numel(); ++i) {
+    PYDL_CHECK(v[i] >= 0, Error, "bincount(): only supports 1-d non-negative integral inputs.");
+    bins = std::max(bins, v[i] + 1);
+  }
+  if (!weights.defined()) {
+    const Tensor out = zeros(Dims{bins}, DType::Int64);
+    for (int64_t i = 0; i < at.numel(); ++i) ++out.data<int64_t>()[v[i]];
+    return out;
+  }
+  const DType dtype = weights.dtype() == DType::Float32 ? DType::Float32 : DType::Float64;
+  const Tensor w = contiguous(to_dtype(weights, DType::Float64)), out = zeros(Dims{bins}, DType::Float64);
+  for (int64_t i = 0; i < at.numel(); ++i) out.data<double>()[v[i]] += w.data<double>()[i];
+  return to_dtype(out, dtype);
+}
+
+}  // namespace
+
+PYDL_OP(sort, "sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc(
+The elements in order along `dim`, and where they came from. Equal elements keep their order; NaN counts as the largest.
+
+Example:
+    >>> pydl.sort(pydl.tensor([3, 1, 2])).indices
+    tensor([1, 2, 0])
+)doc");
+PYDL_OP(argsort, "argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor", Function | Method, R"doc(
+The positions that sort the elements along `dim`, see `sort`.
+
+Example:
+    >>> pydl.argsort(pydl.tensor([3, 1, 2]))
+    tensor([1, 2, 0])
+)doc");
+PYDL_OP(topk, "topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc(
+The `k` largest (or smallest) elements along `dim`, in order, and their positions. Raises RuntimeError if there are fewer.
+
+Example:
+    >>> pydl.topk(pydl.tensor([3, 1, 2]), 2).values
+    tensor([3, 2])
+)doc");
+PYDL_OP(kthvalue, "kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc(
+The k-th smallest element along `dim`, counted from 1, and its position.
+
+Example:
+    >>> pydl.kthvalue(pydl.tensor([3, 1, 2]), 2).values
+    tensor(2)
+)doc");
+PYDL_OP(median_all, "median(input: Tensor) -> Tensor", Function | Method, R"doc(
+The middle element in order, the lower of two; NaN if there is one. With `dim`, a named tuple (values, indices) along it.
+
+Example:
+    >>> pydl.median(pydl.tensor([3, 1, 2, 4]))
+    tensor(2)
+)doc");
+PYDL_OP(median_dim, "median(input: Tensor, dim: int, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc()doc");
+PYDL_OP(unique_values, "_unique(input: Tensor) -> (Tensor, Tensor, Tensor)", Private, R"doc()doc");
+PYDL_OP(bincount, "bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor", Function | Method, R"doc(
+How often each of 0, 1, ... occurs in a vector of integers, or the sum of its weights.
+
+Example:
+    >>> pydl.bincount(pydl.tensor([1, 1, 3]))
+    tensor([0, 2, 0, 1])
+)doc");
+
+}  // namespace pydl

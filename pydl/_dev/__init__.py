@@ -1,0 +1,1 @@
+"""Tools for developing pydl; not part of the wheel."""
