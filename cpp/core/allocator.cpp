@@ -16,7 +16,8 @@
 #include "core/error.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PYDL_PLAIN_ALLOCATOR 1  // let the sanitizer see every block
+#define PYDL_PLAIN_ALLOCATOR 1  // let the sanitizer see every block; the paths of the cache lie idle
+#pragma GCC diagnostic ignored "-Wunused-function"
 #else
 #define PYDL_PLAIN_ALLOCATOR 0
 #endif
@@ -259,7 +260,7 @@ void deallocate_big(void* p, size_t bytes) {
 
 // ---- small blocks ----------------------------------------------------------------------------------------------
 
-[[maybe_unused]] void refill(ThreadCache& cache, int c) {
+void refill(ThreadCache& cache, int c) {
   Shared& s = shared();
   const size_t size = static_cast<size_t>(c + 1) * 64;
   std::lock_guard lock(s.mutex);
@@ -284,7 +285,7 @@ void deallocate_big(void* p, size_t bytes) {
   cache.count[c] = static_cast<int>(count);
 }
 
-[[maybe_unused]] void hand_over(ThreadCache& cache, int c) {
+void hand_over(ThreadCache& cache, int c) {
   Shared& s = shared();
   std::lock_guard lock(s.mutex);
   for (int i = 0; i < kThreadCacheMax / 2; ++i) {
@@ -296,7 +297,7 @@ void deallocate_big(void* p, size_t bytes) {
   cache.count[c] -= kThreadCacheMax / 2;
 }
 
-[[maybe_unused]] void* allocate_orphan(int c) {  // a thread that is ending
+void* allocate_orphan(int c) {  // a thread that is ending
   Shared& s = shared();
   std::lock_guard lock(s.mutex);
   if (FreeBlock* b = s.small[c]) {

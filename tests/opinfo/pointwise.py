@@ -140,7 +140,7 @@ one("tanh", np.tanh, dtypes=(*REALS, "complex64", "complex128"))
 one("asinh", np.arcsinh)
 one("acosh", np.arccosh, (1.2, 5))
 one("atanh", np.arctanh, (-0.9, 0.9))
-one("sinc", np.sinc)
+
 one("floor", np.floor, (0.1, 0.9), FLOATS)
 one("ceil", np.ceil, (0.1, 0.9), FLOATS)
 one("trunc fix", np.trunc, (0.1, 0.9), FLOATS)

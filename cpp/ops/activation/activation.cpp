@@ -49,14 +49,14 @@ struct Activation {
 
 Tensor derivative(const Activation& a, const Tensor& g, const Tensor& saved, const Numbers& n) {
   if (autograd::mode.grad || is_complex(g.dtype())) return a.formula(g, saved, n);
-  alignas(16) char params[32];
+  alignas(16) char params[48];  // three complex numbers
   n.store(compute_type(saved.dtype()), params);
   return pointwise({a.op, a.backward(), TypeRule::Same, params, a.cost}, {g, saved});
 }
 
 Tensor activate(const Activation& a, const Tensor& input, const Numbers& n, const Dest& dest) {
   PYDL_CHECK(input.dtype() != DType::Bool || a.rule == TypeRule::Float, Error, a.op, "(): Boolean inputs not supported");
-  alignas(16) char params[32];
+  alignas(16) char params[48];  // three complex numbers
   n.store(pointwise_compute_type(a.op, a.rule, std::initializer_list<Operand>{input}), params);
   const Tensor before = a.saves_result ? input : original(input, dest);
   const Tensor out = pointwise({a.op, a.forward(), a.rule, params, a.cost}, {input}, dest);
