@@ -28,8 +28,9 @@ def check_install(folder: str | None = None) -> None:
         )
 
 
-# libgomp's idle workers spin for 300,000 pauses (about 15 ms on current processors) before they sleep. On a machine that
-# has other work to do that burns the cores others wait for; 2,000 pauses (0.1 ms) still bridge the gaps of a training step.
+# libgomp's idle workers spin for 300,000 pauses (about 15 ms on current processors) before they sleep. Where the
+# machine has other work to do, that burns the cores others wait for; 2,000 pauses (0.1 ms) still bridge the gaps
+# within a training step.
 _SPIN = "2000"
 
 
