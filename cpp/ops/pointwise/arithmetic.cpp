@@ -48,6 +48,9 @@ Tensor add_sub(const char* op, const char* node, const kernels::StripTable& plai
     out = pointwise({op, plain}, {input, other}, dest);
   } else {
     check_alpha(op, input, other, alpha);
+    if (other.is_tensor() && input.dtype() == DType::Bool && other.tensor().dtype() == DType::Bool) {  // or: alpha is a mask
+      return pointwise({op, plain}, {input, Operand(mul(other.tensor(), Operand(Scalar(alpha.to_bool()))))}, dest);
+    }
     const Number number(op, TypeRule::Same, {input, other}, factor);
     out = pointwise({op, kernel::add_scaled(), TypeRule::Same, number.bytes}, {input, other}, dest);
   }
