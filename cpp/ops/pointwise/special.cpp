@@ -9,6 +9,7 @@
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/comparison.h"
 #include "ops/pointwise/exponential.h"
+#include "ops/pointwise/trig.h"
 #include "ops/pointwise/unary.h"
 
 namespace pydl {
@@ -111,6 +112,15 @@ Tensor entr(const Tensor& input) {
   return where(lt(input, Operand(0)), Operand(-std::numeric_limits<double>::infinity()), out);
 }
 
+// sin(pi x) / (pi x), 1 at 0.
+Tensor sinc(const Tensor& input, const Dest& dest) {
+  const Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : dest.is_inplace() ? clone(input) : input;
+  const Tensor zero = eq(x, Operand(0));
+  const Tensor angle = where(zero, Operand(1), mul(x, Operand(M_PI)));
+  const Tensor out = where(zero, Operand(1), div(sin(angle), angle));
+  return dest.is_new() ? out : copy_(dest.tensor(), out);
+}
+
 // Phi(x) = erfc(-x / sqrt(2)) / 2
 Tensor ndtr(const Tensor& input) { return mul(erfc(mul(input, Operand(-M_SQRT1_2))), Operand(0.5)); }
 
@@ -121,6 +131,13 @@ log(x / (1 - x)), the inverse of `sigmoid`; with `eps` x is limited to [eps, 1 -
 Example:
     >>> pydl.logit(pydl.tensor([0.5, 0.75]))
     tensor([0.0000, 1.0986])
+)doc");
+PYDL_OP(sinc, "sinc(input: Tensor) -> Tensor", Function | Method | Inplace | Out | Special, R"doc(
+sin(pi x) / (pi x), 1 at 0.
+
+Example:
+    >>> pydl.sinc(pydl.tensor([0., 0.5]))
+    tensor([1.0000, 0.6366])
 )doc");
 PYDL_OP(entr, "entr(input: Tensor) -> Tensor", Special | Out, R"doc(
 -x log(x), 0 at 0 and -inf below.
