@@ -19,7 +19,7 @@ def lists(m: Maker) -> Iterator[Sample]:
 
 
 CAT = [(([],), (WRONG, ValueError), "cat|stack"), (([np.ones((2, 3)), np.ones((2, 2))],), WRONG, "cat|Sizes"), (([np.ones(2)], 1), IndexError, "Dimension")]
-op("cat concat", lambda ts, dim=0: np.concatenate(ts, dim), lists, dtypes=ALL, errors=[(a, e, r.replace("cat", "cat|conc")) for a, e, r in CAT])
+op("cat concat", lambda ts, dim=0: np.concatenate(ts, dim), lists, dtypes=ALL, errors=CAT)
 op("stack", lambda ts, dim=0: np.stack(ts, dim), lambda m: iter([Sample([m(2, 3), m(2, 3)]), Sample([m(3)], -1), Sample([m(), m()])]), dtypes=ALL,
    errors=[(([np.ones(2), np.ones(3)],), WRONG, "stack"), (([],), (WRONG, ValueError), "stack")])  # fmt: skip
 op("nonzero", lambda a: np.argwhere(a), lambda m: iter([Sample(m(3)), Sample(m(2, 3)), Sample(m(0, 2))]), dtypes=ALL, grad=False)
@@ -81,3 +81,42 @@ op("eye", lambda n, m=None: np.eye(n, m, dtype=np.float32), fixed(Sample(3), Sam
 # Covered by tests/optim: the optimizers and gradient clipping are held against their formulas there.
 op("private._sgd_step private._adam_step", None, fixed(), grad=False, torch_name="-")
 op("private._grad_norm", lambda ts, p: sum((np.abs(t) ** p).sum() for t in ts) ** (1 / p), lambda m: iter([Sample([m(2, 3), m(4)], 2.0), Sample([m(2, 3), m(4)], 1.0)]), grad=False, torch_name="-")
+
+
+def sums(product: Any) -> Any:
+    return lambda c, a, b, beta=1, alpha=1: beta * c + alpha * product(a, b)
+
+
+def sums_samples(c: Any, a: Any, b: Any) -> Any:
+    return lambda m: iter([Sample(m(*c), m(*a), m(*b)), Sample(m(*c), m(*a), m(*b), beta=2, alpha=3), Sample(m(1), m(*a), m(*b), beta=0)])
+
+
+for _name, _product, _shapes in [
+    ("addmm", np.matmul, ((2, 4), (2, 3), (3, 4))), ("addmv", np.matmul, ((2,), (2, 3), (3,))), ("addr", np.outer, ((2, 3), (2,), (3,))),
+    ("baddbmm", np.matmul, ((2, 2, 2), (2, 2, 3), (2, 3, 2))), ("addbmm", lambda a, b: np.matmul(a, b).sum(0), ((2, 2), (2, 2, 3), (2, 3, 2))),
+]:  # fmt: skip
+    op(_name, sums(_product), sums_samples(*_shapes), errors=[((np.ones(2), np.ones((2, 3)), np.ones((2, 3))), WRONG, _name)])
+
+
+def chosen(f: Any) -> Any:
+    def reference(a: Any, dim: int = -1, descending: bool = False) -> Any:
+        order = np.argsort(-a if descending else a, axis=dim, kind="stable")
+        return (np.take_along_axis(a, order, dim), order) if f == "sort" else order
+
+    return reference
+
+
+ORDERS = lambda m: iter([Sample(m.distinct(7)), Sample(m.distinct(3, 4), 0), Sample(m.distinct(3, 4), -1, True)])  # noqa: E731
+BAD = ((np.ones(2), 1), (IndexError, WRONG), "dim|Dimension|range")
+op("sort", chosen("sort"), ORDERS, errors=[BAD])
+op("argsort", chosen("argsort"), ORDERS, grad=False, errors=[BAD])
+op("topk", lambda a, k, dim=-1: (-np.sort(-a, axis=dim).take(range(k), dim), np.argsort(-a, axis=dim).take(range(k), dim)),
+   lambda m: iter([Sample(m.distinct(7), 3), Sample(m.distinct(3, 4), 2, 0)]), errors=[((np.ones(2), 3), WRONG, "topk"), ((np.ones(2), -1), WRONG, "topk")])  # fmt: skip
+op("kthvalue", lambda a, k, dim=-1: (np.sort(a, axis=dim).take(k - 1, dim), np.argsort(a, axis=dim).take(k - 1, dim)),
+   lambda m: iter([Sample(m.distinct(7), 3), Sample(m.distinct(3, 4), 2, 0)]), errors=[((np.ones(2), 3), WRONG, "kthvalue"), ((np.ones(2), 0), WRONG, "kthvalue")])  # fmt: skip
+op("median", lambda a, dim=None: np.sort(a.reshape(-1))[(a.size - 1) // 2] if dim is None else
+   (np.sort(a, axis=dim).take((a.shape[dim] - 1) // 2, dim), np.argsort(a, axis=dim).take((a.shape[dim] - 1) // 2, dim)),
+   lambda m: iter([Sample(m.distinct(7)), Sample(m.distinct(3, 4), 1)]))  # fmt: skip
+op("private._unique", lambda a: np.unique(a, return_inverse=True, return_counts=True), lambda m: iter([Sample(m(9))]), dtypes=("int64",), grad=False, torch_name="-")
+op("bincount", lambda a, w=None, minlength=0: np.bincount(a, w, minlength), lambda m: iter([Sample(m.index(5, 9)), Sample(m.index(5, 9), None, 12)]), dtypes=("int64",), grad=False,
+   errors=[((np.array([-1]),), WRONG, "bincount"), ((np.array([2**62]),), (WRONG, MemoryError), "bincount|memory|bytes"), ((np.ones(2),), (WRONG, NotImplementedError), "bincount")])  # fmt: skip

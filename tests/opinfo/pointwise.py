@@ -20,17 +20,23 @@ def one(name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tu
 
 
 def two(name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tuple[str, ...] = REALS, samples: Any = binary_number, **options: Any) -> None:
-    mismatch = ((np.ones(2), np.ones(3)), RuntimeError, "must match|broadcast")
+    kind = np.float64 if "float64" in dtypes else np.int64
+    mismatch = ((np.ones(2, kind), np.ones(3, kind)), RuntimeError, "must match|broadcast")
     op(name, reference, samples, domain=domain, dtypes=dtypes, pointwise=True, errors=[mismatch, *options.pop("errors", [])], **options)
 
 
 def scaled(f: Any) -> Any:
-    return lambda a, b, alpha=1: f(a, np.multiply(np.asarray(b), np.asarray(alpha).astype(a.dtype)))
+    def reference(a: Any, b: Any, alpha: Any = 1) -> Any:
+        number = a.dtype if isinstance(b, int) else np.asarray(b).dtype
+        return f(a, np.multiply(np.asarray(b).astype(number), np.asarray(alpha).astype(a.dtype)))
+
+    return reference
 
 
 def with_alpha(m: Maker) -> Iterator[Sample]:
     yield from binary_number(m)
-    yield Sample(m(2, 3), m(3), alpha=3)
+    if m.dtype != "bool":
+        yield Sample(m(2, 3), m(3), alpha=3)
 
 
 def divided(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
@@ -150,10 +156,36 @@ one("erf special.erf", special.erf)
 one("erfc special.erfc", special.erfc)
 one("erfinv special.erfinv", special.erfinv, (-0.95, 0.95), FLOATS)
 one("lgamma special.gammaln", special.gammaln, (0.3, 5))
-one("digamma special.digamma", special.digamma, (0.5, 5), FLOATS)
+one("digamma special.digamma", special.digamma, (0.5, 5), FLOATS, grad=False)
 one("special.expit sigmoid", special.expit)
 one("special.entr", special.entr, (0.2, 3))
 one("special.ndtr", special.ndtr)
 op("logit special.logit", lambda a, eps=None: special.logit(a if eps is None else np.clip(a, eps, 1 - eps)),
    lambda m: (Sample(m(*s), *e) for s in [(), (3,), (0,)] for e in ((), (0.05,))), domain=(0.1, 0.9))  # fmt: skip
 two("xlogy special.xlogy", special.xlogy, (0.3, 5), NO_BOOL)
+
+
+def three(m: Maker) -> Iterator[Sample]:
+    yield Sample(m(2, 3), m(2, 3), m(2, 3))
+    yield Sample(m(2, 3), m(3), m(2, 1))
+    yield Sample(m(0, 3), m(3), m())
+    yield Sample(m(3), m(3), m(3), value=2)
+
+
+two("atan2", np.arctan2, (0.4, 3), FLOATS, binary)
+two("hypot", np.hypot, (0.4, 3), FLOATS, binary)
+two("copysign", np.copysign, (0.4, 3), FLOATS)
+two("fmax", np.fmax, samples=binary, dtypes=FLOATS)
+two("fmin", np.fmin, samples=binary, dtypes=FLOATS)
+two("heaviside", np.heaviside, samples=binary, dtypes=FLOATS, grad=False)
+one("rad2deg", np.rad2deg, dtypes=FLOATS)
+one("deg2rad", np.deg2rad, dtypes=FLOATS)
+one("nan_to_num", np.nan_to_num, dtypes=FLOATS)
+one("angle", np.angle, (0.4, 3), COMPLEX)
+one("resolve_conj resolve_neg", lambda a: a, dtypes=ALL)
+one("conj_physical", np.conj, dtypes=ALL)
+op("lerp", lambda a, b, w: a + w * (b - a), lambda m: iter([Sample(m(2, 3), m(3), 0.3), Sample(m(2, 3), m(2, 3), m(3))]), dtypes=FLOATS, pointwise=True)
+op("addcmul", lambda a, b, c, value=1: a + value * b * c, three, dtypes=FLOATS, pointwise=True)
+op("addcdiv", lambda a, b, c, value=1: a + value * b / c, three, dtypes=FLOATS, domain=(0.5, 3), pointwise=True)
+op("complex", lambda a, b: a + 1j * b, binary, dtypes=FLOATS, pointwise=True)
+op("polar", lambda a, b: a * np.exp(1j * b), binary, dtypes=FLOATS, domain=(0.2, 2), pointwise=True)
