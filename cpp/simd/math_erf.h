@@ -15,6 +15,8 @@ namespace {
 
 // P is in t minus this: about the middle of its range, where the coefficients stay small.
 inline constexpr float kTailCentre = 0.5625f;
+inline constexpr float kTailSeries[] = {0x1.ef5a5ap-3f,  0x1.7f587ep-2f,  0x1.930e18p-2f, 0x1.e7d75ap-3f, 0x1.c66628p-7f,
+                                        -0x1.6638dcp-4f, -0x1.9e14a6p-6f, 0x1.52f3e2p-5f, 0x1.72f53p-7f,  -0x1.4ed914p-6f};
 
 // exp(-square / 2) and exp(-square / 2) t P(t), the normal tail probability.
 template <class T>
@@ -30,13 +32,13 @@ PYDL_INLINE Vec<T> exp_two_words(Vec<T> hi, Vec<T> lo) {
 }
 // For a >= 0.
 PYDL_INLINE NormalTail<float> normal_tail(Vec<float> a) {
-  static constexpr float c[] = {0x1.ef5a5ap-3f,  0x1.7f587ep-2f,  0x1.930e18p-2f, 0x1.e7d75ap-3f, 0x1.c66628p-7f,
-                                -0x1.6638dcp-4f, -0x1.9e14a6p-6f, 0x1.52f3e2p-5f, 0x1.72f53p-7f,  -0x1.4ed914p-6f};
-  a = min_second(Vec<float>(20.0f), a);
-  const Pair<float> square = two_product(a, a);
-  const Vec<float> density = exp_two_words(-0.5f * square.hi, -0.5f * square.lo);
+  // Beyond, both are below half the smallest denormal.
+  a = min_second(Vec<float>(14.5f), a);
+  const Pair<float> exponent = two_product(a, -0.5f * a);
+  const ExpParts<float> e = exp_parts(exponent.hi, exponent.lo);
+  const Vec<float> density = scale_by_power(1.0f + (e.r + e.tail), e.n);
   const Vec<float> t = 1.0f / mul_add(a, 0.296875f, 1.0f);
-  return {density, density * (t * polynomial(t - kTailCentre, c))};
+  return {density, density * (t * polynomial(t - kTailCentre, kTailSeries))};
 }
 
 // exp(-x^2) t P(t), t = 1 / (1 + 0.296875 x), for x >= 0.
@@ -75,7 +77,11 @@ PYDL_INLINE Vec<float> erf(Vec<float> x) {
                                 -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
   const Vec<float> a = abs(x);
   const Vec<float> small = mul_add(x, polynomial(x * x, c), x);
-  const Vec<float> large = 1.0f - 2.0f * normal_tail(a * 0x1.6a09e6p+0f).probability;
+  // From 4 on, 1. The tail is below 0.16 of the result: one word of a^2 is enough.
+  const Vec<float> b = min_second(Vec<float>(4.0f), a);
+  const Vec<float> t = reciprocal(mul_add(b, 0x1.adebc2p-2f, 1.0f));
+  const Vec<float> tail = exp_inside(-b * b) * (t * polynomial(t - kTailCentre, kTailSeries));
+  const Vec<float> large = neg_mul_add(tail, Vec<float>(2.0f), Vec<float>(1.0f));
   return select(a < 1.0f, small, copysign(large, x));
 }
 PYDL_INLINE Vec<double> erf(Vec<double> x) {

@@ -47,18 +47,18 @@ struct ExpConstants<double> {
 // e^(x + x_lo) = 2^n (1 + r + tail), for x inside the constants' range.
 template <class T>
 struct ExpParts {
-  Vec<SignedLike<T>> n;
+  Rounded<T> n;
   Vec<T> r, tail;
 };
 template <class T>
 PYDL_INLINE ExpParts<T> exp_parts(Vec<T> x, Vec<T> x_lo = Vec<T>(T(0))) {
   using C = ExpConstants<T>;
-  const Rounded<T> n = round_to_int(x * C::log2_e);
+  const Rounded<T> n = round_to_int(x, C::log2_e);
   const Vec<T> high = neg_mul_add(n.value, C::ln2_hi, x);
   const Vec<T> low = neg_mul_add(n.value, C::ln2_lo, x_lo);
   const Vec<T> r = high + low;
   const Vec<T> r_lo = (high - r) + low;
-  return {n.integer, r, mul_add(r * r, polynomial(r, C::tail), r_lo)};
+  return {n, r, mul_add(r * r, polynomial(r, C::tail), r_lo)};
 }
 
 // min and max keep NaN: it is the second operand.
@@ -67,13 +67,19 @@ PYDL_INLINE Vec<T> clamp_keeping_nan(Vec<T> x, T low, T high) {
   return max_second(Vec<T>(low), min_second(Vec<T>(high), x));
 }
 
+// e^x for x inside the constants' range, or NaN.
+template <class T>
+PYDL_INLINE Vec<T> exp_inside(Vec<T> x) {
+  using C = ExpConstants<T>;
+  const Rounded<T> n = round_to_int(x, C::log2_e);
+  const Vec<T> r = neg_mul_add(n.value, C::ln2_lo, neg_mul_add(n.value, C::ln2_hi, x));
+  return scale_by_power(T(1) + mul_add(r * r, polynomial(r, C::tail), r), n);
+}
+
 template <class T>
 PYDL_INLINE Vec<T> exp(Vec<T> x) {
   using C = ExpConstants<T>;
-  x = clamp_keeping_nan(x, C::lowest, C::highest);
-  const Rounded<T> n = round_to_int(x * C::log2_e);
-  const Vec<T> r = neg_mul_add(n.value, C::ln2_lo, neg_mul_add(n.value, C::ln2_hi, x));
-  return scale_by_power(T(1) + mul_add(r * r, polynomial(r, C::tail), r), n);
+  return exp_inside(clamp_keeping_nan(x, C::lowest, C::highest));
 }
 
 // e^x / 2, which does not overflow before e^x / 2 does.
@@ -81,7 +87,7 @@ template <class T>
 PYDL_INLINE Vec<T> half_exp(Vec<T> x) {
   using C = ExpConstants<T>;
   const ExpParts<T> p = exp_parts(clamp_keeping_nan(x, C::lowest, C::highest + T(2)));
-  return scale_by_power(T(1) + (p.r + p.tail), p.n - SignedLike<T>(1));
+  return scale_by_power(T(1) + (p.r + p.tail), p.n.integer - SignedLike<T>(1));
 }
 
 template <class T>
@@ -104,7 +110,7 @@ template <class T>
 PYDL_INLINE Vec<T> expm1(Vec<T> x) {
   using C = ExpConstants<T>;
   const ExpParts<T> p = exp_parts(clamp_keeping_nan(x, C::expm1_lowest, C::highest));
-  const Vec<T> s = power_of_two<T>(p.n - SignedLike<T>(1));
+  const Vec<T> s = power_of_two<T>(p.n.integer - SignedLike<T>(1));
   const Vec<T> base = s - T(0.5);
   const Vec<T> base_lo = (s - base) - T(0.5);
   const Pair<T> sum = two_sum(base, s * p.r);
@@ -128,7 +134,9 @@ PYDL_INLINE Vec<T> tanh(Vec<T> x) {
                                   -0x1.19a50cp-7f, 0x1.938478p-9f, -0x1.b8ff7ep-11f, 0x1.fd7c2p-14f};
     const Vec<T> z = x * x;
     const Vec<T> small = mul_add(x * z, polynomial(z, c), x);
-    const Vec<T> large = T(1) - T(2) / (exp(a + a) + T(1));
+    // 1 from 9.02 on.
+    const Vec<T> b = min_second(Vec<T>(T(10)), a);
+    const Vec<T> large = neg_mul_add(Vec<T>(T(2)), reciprocal(exp_inside(b + b) + T(1)), Vec<T>(T(1)));
     return copysign(select(a < T(1), small, large), x);
   } else {
     const Vec<T> e = expm1(a + a);
@@ -145,6 +153,16 @@ struct LogParts {
 };
 template <class T>
 PYDL_INLINE LogParts<T> log_parts(Vec<T> x) {
+#if PYDL_ISA_LEVEL == 2
+  if constexpr (sizeof(T) == 4) {
+    const __m512 m = _mm512_maskz_getmant_ps(0xffff, x.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
+    const __m512 e = _mm512_maskz_getexp_ps(0xffff, x.raw), one = _mm512_set1_ps(1.0f);
+    const __mmask16 upper = _mm512_cmp_ps_mask(m, _mm512_set1_ps(0x1.6a09e6p+0f), _CMP_GE_OQ);
+    const Vec<float> exponent = _mm512_mask_add_ps(e, upper, e, one);
+    const Vec<float> fraction = Vec<float>(_mm512_mask_mul_ps(m, upper, m, _mm512_set1_ps(0.5f))) - 1.0f;
+    return {exponent, fraction, (Vec<int32_t>::Raw)_mm512_maskz_cvtps_epi32(0xffff, exponent.raw)};
+  }
+#endif
   using I = SignedLike<T>;
   using F = FloatTraits<T>;
   constexpr I sqrt_half = sizeof(T) == 4 ? I(0x3f3504f3) : I(0x3fe6a09e667f3bcd);
@@ -209,6 +227,12 @@ PYDL_INLINE Vec<T> log_combine(const LogParts<T>& p, const LogBase<T>& base, Vec
 template <class T>
 PYDL_INLINE Vec<T> log_specials(Vec<T> x, Vec<T> y) {
   using F = FloatTraits<T>;
+#if PYDL_ISA_LEVEL == 2
+  // By class of x, from the lowest four bits: NaN and NaN keep x, 0 gives -inf, 1 y, -inf NaN, inf itself, x < 0 NaN, x > 0 y.
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(_mm512_fixupimm_ps(y.raw, x.raw, _mm512_set1_epi32(0x03530422), 0));
+  }
+#endif
   y = select(x == F::infinity, x, y);
   y = select(x == T(0), Vec<T>(-F::infinity), y);
   return select(x >= T(0), y, Vec<T>(F::quiet_nan));

@@ -26,7 +26,7 @@ struct Quadrant {
 inline constexpr double kTrigLimit = 0x1p20;
 PYDL_INLINE Quadrant reduce_half_pi(Doubles x) {
   constexpr double p1 = 0x1.921fb544p+0, p2 = 0x1.0b4611a6p-34, p3 = 0x1.3198a2e037073p-69;
-  const Rounded<double> n = round_to_int(x * 0x1.45f306dc9c883p-1);
+  const Rounded<double> n = round_to_int(x, 0x1.45f306dc9c883p-1);
   const Doubles a = x - n.value * p1;
   const Doubles w = n.value * p2;
   const Doubles b = a - w;
@@ -174,21 +174,30 @@ PYDL_INLINE Doubles atanh(Doubles x) {
 // Float sine and cosine of arguments up to 2^15 natively: pi/2 in three words of 24 bits and fused operations leave the
 // reduced argument with a second word. Without FMA, and beyond, by double.
 inline constexpr float kFloatTrigLimit = 0x1p15f;
-template <bool Cosine>
-PYDL_INLINE Vec<float> sin_or_cos(Vec<float> x) {
+// sin(r) = r + sine_tail and cos(r) = w + cosine_tail, where x = n pi/2 + r.
+struct SinCosParts {
+  Vec<int32_t> n;
+  Vec<float> r, sine_tail, w, cosine_tail;
+};
+PYDL_INLINE SinCosParts sin_cos_parts(Vec<float> x) {
   static constexpr float sin_series[] = {-0x1.555556p-3f, 0x1.111108p-7f, -0x1.a00f98p-13f, 0x1.6cd732p-19f};
   static constexpr float cos_series[] = {0x1.555556p-5f, -0x1.6c16b8p-10f, 0x1.a010dap-16f, -0x1.241da4p-22f};
   constexpr float p1 = 0x1.921fb6p+0f, p2 = -0x1.777a5cp-25f, p3 = -0x1.ee59dap-50f;
-  const Rounded<float> n = round_to_int(x * 0x1.45f306p-1f);
+  const Rounded<float> n = round_to_int(x, 0x1.45f306p-1f);
   const Vec<float> a = neg_mul_add(n.value, p1, x);
   const Pair<float> shift = two_product(n.value, Vec<float>(p2));
   const Vec<float> r = a - shift.hi;
   const Vec<float> r_lo = neg_mul_add(n.value, p3, ((a - r) - shift.hi) - shift.lo);
   const Vec<float> z = r * r;
-  const Vec<float> sine = r + mul_add(r * z, polynomial(z, sin_series), r_lo);
   const Vec<float> half = 0.5f * z, w = 1.0f - half;
-  const Vec<float> cosine = w + (((1.0f - w) - half) + mul_add(z * z, polynomial(z, cos_series), -(r * r_lo)));
-  const Vec<int32_t> quadrant = n.integer + int32_t(Cosine ? 1 : 0);
+  const Vec<float> cosine_tail = ((1.0f - w) - half) + mul_add(z * z, polynomial(z, cos_series), -(r * r_lo));
+  return {n.integer, r, mul_add(r * z, polynomial(z, sin_series), r_lo), w, cosine_tail};
+}
+template <bool Cosine>
+PYDL_INLINE Vec<float> sin_or_cos(Vec<float> x) {
+  const SinCosParts p = sin_cos_parts(x);
+  const Vec<float> sine = p.r + p.sine_tail, cosine = p.w + p.cosine_tail;
+  const Vec<int32_t> quadrant = p.n + int32_t(Cosine ? 1 : 0);
   const Vec<float> y = select(mask_cast<float>((quadrant & 1) != 0), cosine, sine);
   const Vec<float> signed_y = y ^ bit_cast<float>((quadrant & 2) << 30);
   if constexpr (Cosine) {
@@ -209,12 +218,30 @@ PYDL_INLINE Vec<float> cos(Vec<float> x) {
   return narrow(DoublePair{cos(p.low), cos(p.high)});
 }
 
+// The quotient of sine and cosine, both in two words.
+PYDL_INLINE Vec<float> tan(Vec<float> x) {
+  if constexpr (!kHasFma) {
+    const DoublePair d = widen(x);
+    return narrow(DoublePair{tan(d.low), tan(d.high)});
+  } else {
+    const SinCosParts p = sin_cos_parts(x);
+    const Vec<float> s = p.r + p.sine_tail, s_lo = (p.r - s) + p.sine_tail;
+    const Vec<float> c = p.w + p.cosine_tail, c_lo = (p.w - c) + p.cosine_tail;
+    const Mask<float> odd = mask_cast<float>((p.n & 1) != 0);
+    const Vec<float> top = select(odd, -c, s), top_lo = select(odd, -c_lo, s_lo);
+    const Vec<float> bottom = select(odd, s, c), bottom_lo = select(odd, s_lo, c_lo);
+    const Vec<float> scale = reciprocal(bottom), q = top * scale;
+    const Vec<float> rest = neg_mul_add(q, bottom_lo, neg_mul_add(q, bottom, top) + top_lo);
+    const Vec<float> y = select(x == 0.0f, x, mul_add(rest, scale, q));
+    return patch_lanes(~(abs(x) < kFloatTrigLimit), y, [](float v) { return static_cast<float>(__builtin_tan(v)); }, x);
+  }
+}
+
 #define PYDL_VIA_DOUBLE(name)                             \
   PYDL_INLINE Vec<float> name(Vec<float> x) {             \
     const DoublePair p = widen(x);                        \
     return narrow(DoublePair{name(p.low), name(p.high)}); \
   }
-PYDL_VIA_DOUBLE(tan)
 PYDL_VIA_DOUBLE(asin)
 PYDL_VIA_DOUBLE(acos)
 PYDL_VIA_DOUBLE(atan)

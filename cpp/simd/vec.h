@@ -209,7 +209,12 @@ PYDL_INLINE Vec<T> abs(Vec<T> a) {
 }
 template <class T>
 PYDL_INLINE Vec<T> copysign(Vec<T> magnitude, Vec<T> sign) {
+#if PYDL_ISA_LEVEL == 2
+  const __m512i mask = (__m512i)Vec<T>(T(-0.0)).raw;
+  return Vec<T>((typename Vec<T>::Raw)_mm512_ternarylogic_epi64(mask, (__m512i)sign.raw, (__m512i)magnitude.raw, 0xca));
+#else
   return abs(magnitude) | sign_bit(sign);
+#endif
 }
 template <class T>
 PYDL_INLINE Mask<T> isnan(Vec<T> a) {
@@ -259,6 +264,14 @@ PYDL_INLINE Vec<T> mul_sub(Vec<T> a, Same<T> b, Same<T> c) {
 // c - a * b
 template <class T>
 PYDL_INLINE Vec<T> neg_mul_add(Vec<T> a, Same<T> b, Same<T> c) {
+  // Spelled out, since a shared -a would cost an instruction.
+#if PYDL_ISA_LEVEL == 2
+  if constexpr (std::is_same_v<T, float>) return _mm512_fnmadd_ps(a.raw, b.raw, c.raw);
+  if constexpr (std::is_same_v<T, double>) return _mm512_fnmadd_pd(a.raw, b.raw, c.raw);
+#elif PYDL_ISA_LEVEL == 1
+  if constexpr (std::is_same_v<T, float>) return _mm256_fnmadd_ps(a.raw, b.raw, c.raw);
+  if constexpr (std::is_same_v<T, double>) return _mm256_fnmadd_pd(a.raw, b.raw, c.raw);
+#endif
   return mul_add(-a, b, c);
 }
 
@@ -389,6 +402,13 @@ PYDL_INLINE Rounded<T> round_to_int(Vec<T> x) {
   const Vec<T> shifted = x + magic;
   return {shifted - magic, bit_cast<SignedLike<T>>(shifted) - bit_cast<SignedLike<T>>(magic)};
 }
+// scale * x rounded, in one operation less.
+template <class T>
+PYDL_INLINE Rounded<T> round_to_int(Vec<T> x, T scale) {
+  const Vec<T> magic(FloatTraits<T>::round_magic);
+  const Vec<T> shifted = mul_add(x, Vec<T>(scale), magic);
+  return {shifted - magic, bit_cast<SignedLike<T>>(shifted) - bit_cast<SignedLike<T>>(magic)};
+}
 // The reverse, for |n| < 2^(mantissa_bits - 2).
 template <class T>
 PYDL_INLINE Vec<T> small_int_to_float(Vec<SignedLike<T>> n) {
@@ -401,6 +421,10 @@ PYDL_INLINE Vec<T> power_of_two(Vec<SignedLike<T>> n) {
   return bit_cast<T>((n + SignedLike<T>(FloatTraits<T>::exponent_bias)) << FloatTraits<T>::mantissa_bits);
 }
 #if PYDL_ISA_LEVEL < 2
+template <class T>
+PYDL_INLINE Vec<T> reciprocal(Vec<T> x) {
+  return T(1) / x;
+}
 // x * 2^n with |n| <= about twice the exponent bias, where the result is denormal rounded once.
 template <class T>
 PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {

@@ -180,6 +180,12 @@ PYDL_INLINE Vec<T> scale_by_power(Vec<T> x, Vec<SignedLike<T>> n) {
   }
 }
 
+// 1 / x to 0.57 ulp, for x of magnitude 2^-125 to 2^125: 14 bits and one Newton step take 2 cycles, a division 16.
+PYDL_INLINE Vec<float> reciprocal(Vec<float> x) {
+  const Vec<float> y = _mm512_maskz_rcp14_ps(0xffff, x.raw);
+  return mul_add(y, Vec<float>(_mm512_fnmadd_ps(x.raw, y.raw, _mm512_set1_ps(1.0f))), y);
+}
+PYDL_INLINE Vec<double> reciprocal(Vec<double> x) { return 1.0 / x; }
 #define PYDL_VEC_ROUND(name, mode)                                                                      \
   PYDL_INLINE Vec<float> name(Vec<float> a) { return _mm512_maskz_roundscale_ps(0xffff, a.raw, mode); } \
   PYDL_INLINE Vec<double> name(Vec<double> a) { return _mm512_maskz_roundscale_pd(0xff, a.raw, mode); }
