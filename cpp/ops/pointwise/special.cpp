@@ -52,19 +52,42 @@ Example:
     tensor([0.0000, 1.7918])
 )doc");
 
-Tensor digamma(const Tensor& input, const Dest& dest) {
-  const Tensor out = pointwise({"digamma", kernel::digamma(), TypeRule::Float, nullptr, 40}, {input}, dest);
-  if (autograd::needs_grad(input)) {
-    record(dest, "DigammaBackward0", out, {&input}, [](autograd::Backward&) { throw NotImplemented("digamma(): the derivative polygamma(1, x) is not implemented"); });
-  }
-  return out;
-}
-PYDL_OP(digamma, "digamma(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_UNARY_FROM(unary_of_input, x, digamma, "DigammaBackward0", kernel::digamma(), 40, mul(g, polygamma(1, x)), R"doc(
 The derivative of `lgamma`. It has no gradient of its own.
 
 Example:
     >>> pydl.digamma(pydl.tensor([1.]))
     tensor([-0.5772])
+)doc");
+
+Tensor polygamma(int64_t n, const Tensor& input, const Dest& dest) {
+  PYDL_CHECK(n >= 0 && n <= 150, Error, "polygamma(): n must be in [0, 150], got ", n);  // 150! is near the largest double
+  if (n == 0) return digamma(input, dest);
+  const Tensor before = original(input, dest);
+  const Tensor out = pointwise({"polygamma", kernel::polygamma(), TypeRule::Float, &n, 60}, {input}, dest);
+  if (autograd::needs_grad(input)) {
+    record(dest, "PolygammaBackward0", out, {&input}, [n, x = autograd::save(before), fit = Fit(input, out)](autograd::Backward& b) {
+      b.set(0, fit(mul(b.grad(), polygamma(n + 1, x.get(b)))));
+    });
+  }
+  return out;
+}
+namespace {
+Tensor polygamma_method(const Tensor& input, int64_t n, const Dest& dest) { return polygamma(n, input, dest); }
+}  // namespace
+PYDL_OP(polygamma, "polygamma(n: int, input: Tensor) -> Tensor", Function | Special | Out, R"doc(
+The n-th derivative of digamma, 0 <= n <= 150 (Abramowitz and Stegun 6.4.10).
+
+Example:
+    >>> pydl.polygamma(1, pydl.tensor([1.]))
+    tensor([1.6449])
+)doc");
+PYDL_OP(polygamma_method, "polygamma(input: Tensor, n: int) -> Tensor", Method | Inplace, R"doc(
+The n-th derivative of digamma at this tensor, see `pydl.polygamma`.
+
+Example:
+    >>> pydl.tensor([1.]).polygamma(1)
+    tensor([1.6449])
 )doc");
 
 // x log(y), 0 where x is 0 and y is not NaN.
