@@ -75,7 +75,7 @@ def test_every_allocation_may_fail() -> None:
     gc.collect()
     held = pydl.memory_stats()["allocated_bytes"]
     failed = 0
-    for k in range(200):
+    for k in range(1, 201):
         copies = [p.detach().clone().requires_grad_(p.requires_grad) for p in parts]
         _C._fail_allocation_after(k)
         try:
@@ -83,10 +83,10 @@ def test_every_allocation_may_fail() -> None:
         except pydl.OutOfMemoryError:
             failed += 1
         else:
-            _C._fail_allocation_after(-1)
+            _C._fail_allocation_after(0)
             break
         finally:
-            _C._fail_allocation_after(-1)
+            _C._fail_allocation_after(0)
         assert train_step(*[p.detach().clone().requires_grad_(p.requires_grad) for p in parts]) == expected
         del copies
         gc.collect()
