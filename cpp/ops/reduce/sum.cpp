@@ -78,7 +78,7 @@ Tensor sum_to_size(const Tensor& input, IntSpan size) {
                IntSpan(input.sizes()));
     if (sums) dims.push_back(i);
   }
-  const Tensor reduced = dims.empty() ? input : sum(input, IntSpan(dims), true, input.dtype());
+  const Tensor reduced = dims.empty() ? input : sum(input, IntSpan(dims), true, std::nullopt);
   return lead > 0 || dims.empty() ? reshape(reduced, size) : reduced;
 }
 PYDL_OP(sum_to_size, "sum_to_size(input: Tensor, size: Size) -> Tensor", Method, R"doc(
