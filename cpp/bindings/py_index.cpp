@@ -88,9 +88,9 @@ void Key::item(const Tensor& t, PyObject* o, int& dim, int skipped) {
     strides.push_back(dim < t.ndim() ? t.size(dim) * t.stride(dim) : 1);
     return;
   }
-  if (PyBool_Check(o) || (is_tensor(o) && unwrap(o).dtype() == DType::Bool && unwrap(o).ndim() == 0)) {
-    // A scalar mask adds a dim of size 1, taken or not.
-    const bool yes = PyBool_Check(o) ? o == Py_True : *unwrap(o).data<bool>();
+  if (PyBool_Check(o) || (is_tensor(o) && unwrap(o).ndim() == 0 && dims_used(o) == 0)) {
+    // A scalar mask (bool or uint8) adds a dim of size 1, taken or not.
+    const bool yes = PyBool_Check(o) ? o == Py_True : Scalar::load(unwrap(o).dtype(), unwrap(o)->data).to_bool();
     identity = false;
     sizes.push_back(1);
     strides.push_back(0);

@@ -68,11 +68,21 @@ void copy_out(const Op& op, const Tensor& out, const Tensor& result) {
   out->bump_version();
 }
 
+// An op that takes a destination may leave it aside for some arguments, as composites of others do: their result is
+// written where the caller wants it.
+void settle(const Op& op, const Dest& dest, const Tensor& target, const Result& result) {
+  if (result.kind != Result::Kind::Tensor || !result.tensors[0].defined() || result.tensors[0].same(target)) return;
+  const std::string name(op.signature.name);
+  check_writable(name.c_str(), dest, result.tensors[0].sizes(), result.tensors[0].dtype(), {});
+  copy_(target, result.tensors[0], false);
+}
+
 PyObject* call_with_out(const Op& op, PyTypeObject* named, ParsedArgs& parsed, Result& result) {
   PyObject* out = parsed.out;
   if (op.takes_dest) {
     if (!is_tensor(out)) raise(PyExc_TypeError, text(op.signature.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name));
     op.invoke(parsed.values, Dest::out(unwrap(out)), result);
+    if (result.kind == Result::Kind::Tensor && !result.tensors[0].same(unwrap(out))) copy_out(op, unwrap(out), result.tensors[0]);
     return Py_NewRef(out);
   }
   op.invoke(parsed.values, {}, result);
@@ -103,6 +113,7 @@ PyObject* call_op(const OpObject& self, const Op& op, ParsedArgs& parsed, PyObje
   } else {
     op.invoke(parsed.values, dest, result);
   }
+  if (self.inplace) settle(op, dest, unwrap(first), result);
   if (self.inplace || (op.flags & OpFlag::InplaceOnly)) return Py_NewRef(first);
   return wrap_result(result, self.result_type);
 }

@@ -19,7 +19,8 @@ int64_t checked_numel(IntSpan sizes, int64_t item_size, const char* op) {
 
 int64_t numel_of(IntSpan sizes) {
   int64_t n = 1;
-  for (const int64_t s : sizes) n *= s;
+  // Unsigned, for shapes like [2^62, 2^62, 0] whose product passes through what does not fit.
+  for (const int64_t s : sizes) n = static_cast<int64_t>(static_cast<uint64_t>(n) * static_cast<uint64_t>(s));
   return n;
 }
 

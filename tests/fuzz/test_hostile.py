@@ -80,3 +80,21 @@ def test_prod_gradient_is_linear_in_its_size() -> None:
     x = pydl.ones(20000, dtype=pydl.float64).requires_grad_()
     x.prod().backward()
     assert x.grad.tolist() == [1.0] * 20000
+
+
+def test_uint8_scalar_tensor_as_index_is_a_mask() -> None:
+    t = pydl.arange(6.0).reshape(2, 3)
+    assert t[pydl.tensor(1, dtype=pydl.uint8)].shape == (1, 2, 3)
+    assert t[pydl.tensor(0, dtype=pydl.uint8)].shape == (0, 2, 3)
+    with pytest.raises(IndexError, match="too many indices"):
+        t[pydl.tensor(1, dtype=pydl.uint8), [0], [0], [0]]
+
+
+def test_empty_shapes_whose_strides_do_not_fit() -> None:
+    with pytest.raises(RuntimeError, match="view"):
+        pydl.zeros(0, 2).view(0, 2**62, 2**62)
+
+
+def test_activations_of_complex_tensors_with_three_constants() -> None:
+    with pytest.raises(RuntimeError, match="selu"):
+        pydl.selu(pydl.ones(2, dtype=pydl.complex128))

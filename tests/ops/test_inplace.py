@@ -10,13 +10,16 @@ from test_views import same
 import pydl
 
 INPLACE = [pytest.param(i, id=i.name) for i in OPS if i.inplace]
-OUT = [pytest.param(i, id=i.name) for i in OPS if i.takes_out and not i.random]
+# The overloads of prod and median without a dim take no out=.
+OUT = [pytest.param(i, id=i.name) for i in OPS if i.takes_out and not i.random and i.name not in ("prod", "median")]
 
 
 @pytest.mark.parametrize("info", INPLACE)
 def test_inplace_equals_out_of_place(info: OpInfo) -> None:
     checked = 0
     for dtype in info.dtypes:
+        if dtype.startswith("complex") and info.name in ("abs", "absolute"):
+            continue  # real results
         for sample in info.sample_list(dtype):
             if not isinstance(sample.args[0], np.ndarray):
                 continue
@@ -24,7 +27,7 @@ def test_inplace_equals_out_of_place(info: OpInfo) -> None:
             expected = info.op(*a.args, **a.kwargs)
             target = b.args[0]
             if tuple(expected.shape) != tuple(target.shape):
-                with pytest.raises(RuntimeError, match="shape"):
+                with pytest.raises(RuntimeError, match="shape|can't be cast"):
                     info.inplace(target, *b.args[1:], **b.kwargs)
                 continue
             if pydl.promote_types(expected.dtype, target.dtype) != target.dtype and expected.dtype != pydl.bool:

@@ -65,6 +65,8 @@ def test_views_share_memory_and_know_their_base(info: OpInfo) -> None:
             before = x._version
             r.detach().clone()
             assert x._version == before
+            if 0 in r.stride() or info.name in ("as_strided", "Tensor.unfold"):
+                continue  # elements that share memory refuse writes
             r.fill_(1)
             assert x._version == before + 1, f"{info.name}: a write to the view counts for the base"
 

@@ -34,7 +34,7 @@ Tensor keep_triangle(const char* op, const Tensor& input, int64_t diagonal, bool
   PYDL_CHECK(input.ndim() >= 2, ShapeError, op, "(): input tensor must have at least 2 dimensions");
   const Tensor mask = triangle(input.size(input.ndim() - 2), input.size(input.ndim() - 1), diagonal, lower);
   const Tensor out = where(mask, dest.is_inplace() ? clone(input) : input, Operand(Scalar(false)));
-  return dest.is_new() ? out : copy_(dest.tensor(), out);
+  return deliver(out, dest);
 }
 Tensor tril(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("tril", input, diagonal, true, dest); }
 Tensor triu(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("triu", input, diagonal, false, dest); }

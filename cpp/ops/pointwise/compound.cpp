@@ -32,7 +32,6 @@ struct Number {
 };
 
 // Results of compounds written where they belong.
-Tensor deliver(const Tensor& out, const Dest& dest) { return dest.is_new() ? out : copy_(dest.tensor(), out); }
 
 // f(x, y) with its partial derivatives.
 using Partial = Tensor (*)(const Tensor& g, const Tensor& x, const Tensor& y, const Tensor& out);

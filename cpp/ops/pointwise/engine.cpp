@@ -189,6 +189,12 @@ void check_writable(const char* op, const Dest& dest, IntSpan shape, DType resul
   }
 }
 
+Tensor deliver(const Tensor& result, const Dest& dest) {
+  if (dest.is_new()) return result;
+  check_writable("out", dest, result.sizes(), result.dtype(), {});
+  return copy_(dest.tensor(), result);
+}
+
 void resize_out(const char* op, const Tensor& out, IntSpan shape) {
   if (std::equal(shape.begin(), shape.end(), out.sizes().begin(), out.sizes().end())) return;
   const int64_t bytes = checked_numel(shape, out.item_size(), op) * out.item_size();

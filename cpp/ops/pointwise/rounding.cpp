@@ -44,13 +44,13 @@ Tensor round(const Tensor& input, int64_t decimals, const Dest& dest) {
   PYDL_CHECK(is_floating(input.dtype()), Error, "round(): decimals is not implemented for ", input.dtype());
   if (is_half(input.dtype())) {
     const Tensor out = to_dtype(round(to_dtype(input, DType::Float32), decimals), input.dtype());
-    return dest.is_new() ? out : copy_(dest.tensor(), out);
+    return deliver(out, dest);
   }
   const double scale = std::pow(10.0, static_cast<double>(std::abs(decimals)));
   const Tensor scaled = decimals > 0 ? mul(input, Operand(scale)) : div(input, Operand(scale));
   const Tensor whole = round(scaled, 0);
   const Tensor out = decimals > 0 ? div(whole, Operand(scale)) : mul(whole, Operand(scale));
-  return dest.is_new() ? out : copy_(dest.tensor(), out);
+  return deliver(out, dest);
 }
 
 PYDL_OP(floor, "floor(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(

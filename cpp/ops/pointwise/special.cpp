@@ -127,7 +127,7 @@ Tensor logit(const Tensor& input, std::optional<double> eps, const Dest& dest) {
   Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : input;
   if (eps) x = clamp(x, Scalar(*eps), Scalar(1 - *eps));
   const Tensor out = log(div(x, rsub(x, Operand(1))));
-  return dest.is_new() ? out : copy_(dest.tensor(), out);
+  return deliver(out, dest);
 }
 
 Tensor entr(const Tensor& input) {

@@ -78,7 +78,7 @@ Tensor cumprod_along(const Tensor& input, int d) {
 Tensor deliver(const char* op, const Tensor& out, const Dest& dest) {
   PYDL_CHECK(!dest.is_inplace() || dest.tensor().dtype() == out.dtype(), Error, op, "_(): provided dtype must match the dtype of self tensor. Got ", dest.tensor().dtype(),
              " and ", out.dtype());
-  return dest.is_new() ? out : copy_(dest.tensor(), out);
+  return deliver(out, dest);
 }
 Tensor cumsum(const Tensor& input, int64_t dim, std::optional<DType> dtype, const Dest& dest) {
   return deliver("cumsum", cumsum_along(to_dtype(input, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)), wrap_dim(dim, input.ndim(), "cumsum")), dest);

@@ -221,7 +221,7 @@ log(sum(exp(input))) over `dim`, without overflow.
 
 Example:
     >>> pydl.logsumexp(pydl.tensor([1000., 1000.]), 0)
-    tensor(1000.6931)
+    tensor(1000.6932)
 )doc");
 
 }  // namespace pydl

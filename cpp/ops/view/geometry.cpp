@@ -85,7 +85,7 @@ std::optional<Dims> view_strides(const Tensor& t, IntSpan sizes) {
 
 Dims infer_size(IntSpan size, int64_t numel, const char* op) {
   Dims out(size);
-  int64_t known = 1;
+  int64_t known = 1, reach = 1;
   int infer = -1;
   bool overflow = false;
   for (int i = 0; i < out.size(); ++i) {
@@ -95,6 +95,8 @@ Dims infer_size(IntSpan size, int64_t numel, const char* op) {
     } else {
       PYDL_CHECK(out[i] >= 0, ShapeError, op, "(): invalid shape dimension ", out[i], " in ", size);
       overflow |= __builtin_mul_overflow(known, out[i], &known);
+      // Strides of an empty shape are products too.
+      overflow |= __builtin_mul_overflow(reach, std::max<int64_t>(out[i], 1), &reach);
     }
   }
   if (infer >= 0 && !overflow) {
