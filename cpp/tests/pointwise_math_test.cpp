@@ -1,7 +1,7 @@
 // Elementary functions: error in units in the last place against the C library in higher precision, special values, and
 // independence of an element's bits from its position, its strides and the length of the strip, on every level.
 //
-// Needs the objects of exponential, trig, special and activation.
+// Needs the objects of exponential, power, trig, special and activation.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +11,7 @@
 #include "core/cpu_info.h"
 #include "kernels/pointwise/activation.h"
 #include "kernels/pointwise/exponential.h"
+#include "kernels/pointwise/power.h"
 #include "kernels/pointwise/special.h"
 #include "kernels/pointwise/trig.h"
 
@@ -149,6 +150,44 @@ void check_all(DType d) {
 #undef CHECK_ONE
 }
 
+// Float powers: special pairs exactly as the C library, others within an ulp, near 1 with large exponents as well.
+void check_pow() {
+  using L = std::numeric_limits<float>;
+  std::vector<float> x, y;
+  const float special[] = {0.0f,  -0.0f, 1.0f,      -1.0f, L::infinity(), -L::infinity(),  L::quiet_NaN(),   2.0f,
+                           -2.0f, 0.5f,  L::max(),  3.0f,  -3.0f,         L::denorm_min(), -L::denorm_min(), 2.5f,
+                           -2.5f, 1e30f, -L::max(), 1e-30f};
+  for (float a : special) {
+    for (float b : special) x.push_back(a), y.push_back(b);
+  }
+  for (double spread : {1e-3, 1.0, 40.0}) {
+    for (int i = 0; i < 5000; ++i) {
+      const double log_x = spread * (i % 1999 - 999) / 999, target = 80.0 * (i % 1013 - 506) / 506;
+      if (log_x == 0) continue;
+      x.push_back(static_cast<float>(std::exp(log_x)));
+      y.push_back(static_cast<float>(target / log_x));
+    }
+  }
+  std::vector<float> out(x.size());
+  Strip s{};
+  s.data[0] = reinterpret_cast<char*>(out.data());
+  s.data[1] = reinterpret_cast<char*>(x.data());
+  s.data[2] = reinterpret_cast<char*>(y.data());
+  for (int k = 0; k < 3; ++k) s.inner[k] = sizeof(float);
+  s.n0 = static_cast<int64_t>(x.size());
+  s.n1 = 1;
+  pointwise::pow()[DType::Float32](s);
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const long double exact = std::pow(static_cast<long double>(x[i]), static_cast<long double>(y[i]));
+    const bool sign_differs = !std::isnan(exact) && std::signbit(exact) != std::signbit(out[i]);
+    worst = std::fmax(worst, sign_differs ? 1e9 : ulp_error(out[i], exact));
+  }
+  const bool bad = !(worst <= 1);
+  failures += bad;
+  std::printf("%-9s float32  pow          %6.3f ulp (bound 1.00)%s\n", cpu_level_name(cpu_level()), worst, bad ? "  FAILED" : "");
+}
+
 }  // namespace
 
 int main() {
@@ -158,6 +197,7 @@ int main() {
     detail::active_level = level;
     check_all<float>(DType::Float32);
     check_all<double>(DType::Float64);
+    check_pow();
   }
   std::printf("%d failures\n", failures);
   return failures != 0;

@@ -8,11 +8,26 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
-// x^y for floats as exp2(y log2 |x|) in double: its 2^-43 relative error leaves room for one float rounding. Zeros,
-// infinities, NaN and negative bases of odd integer power take the sign and limits of IEEE 754 pow.
+// log2 to 2^-50 and 2^x to 2^-41, more than a float result needs.
+PYDL_INLINE Vec<double> log2_as_float(Vec<double> x) {
+  const LogParts<double> p = log_parts(x);
+  // With s = f / (2 + f), ln(1 + f) = 2 s + s^3 R(s^2).
+  const Vec<double> s = p.fraction * reciprocal(p.fraction + 2.0), z = s * s;
+  return log_specials(x, mul_add(s * mul_add(z, polynomial(z, kLogSeries), 2.0), 0x1.71547652b82fep+0, p.exponent));
+}
+// The Taylor series of e^(f ln 2), |f| <= 1/2.
+PYDL_INLINE Vec<double> exp2_as_float(Vec<double> x) {
+  static constexpr double series[] = {1.0,       1.0,        1.0 / 2,     1.0 / 6,      1.0 / 24,     1.0 / 120,
+                                      1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800};
+  x = clamp_keeping_nan(x, -200.0, 200.0);
+  const Rounded<double> n = round_to_int(x);
+  return scale_by_power(polynomial((x - n.value) * 0x1.62e42fefa39efp-1, series), n);
+}
+// x^y for floats as exp2(y log2 |x|) in double: the error leaves room for one float rounding. Zeros, infinities, NaN and
+// negative bases of odd integer power take the sign and limits of IEEE 754 pow.
 PYDL_INLINE Vec<double> pow_as_float(Vec<double> x, Vec<double> y) {
   const Vec<double> a = abs(x);
-  Vec<double> r = exp2(y * log2(a));
+  Vec<double> r = exp2_as_float(y * log2_as_float(a));
   const Mask<double> integer = rint(y) == y;
   const Vec<double> half = y * 0.5;
   const Mask<double> odd = integer & (rint(half) != half);
