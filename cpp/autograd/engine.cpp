@@ -261,18 +261,21 @@ class Task {
 Tensor root_gradient(const Tensor& root, const Tensor& given, size_t index) {
   PYDL_CHECK(root->requires_grad, Error, "element ", index, " of tensors does not require grad and does not have a grad_fn");
   if (!given.defined()) {
-    PYDL_CHECK(root.numel() == 1, Error, "grad can be implicitly created only for scalar outputs, got a tensor of size ", IntSpan(root.sizes()));
+    PYDL_CHECK(root.numel() == 1, Error, "grad can be implicitly created only for scalar outputs, got a tensor of size ",
+               IntSpan(root.sizes()));
     PYDL_CHECK(!is_complex(root.dtype()), Error, "grad can be implicitly created only for real scalar outputs but got ", root.dtype());
     return ops.ones_like(root);
   }
-  PYDL_CHECK(given.sizes() == root.sizes(), ShapeError, "Mismatch in shape: grad_output[", index, "] has a shape of ", IntSpan(given.sizes()),
-             " and output[", index, "] has a shape of ", IntSpan(root.sizes()), ".");
-  PYDL_CHECK(is_complex(given.dtype()) == is_complex(root.dtype()), Error, "For complex Tensors, both grad_output and output are required to have the same dtype, got ",
-             given.dtype(), " and ", root.dtype());
+  PYDL_CHECK(given.sizes() == root.sizes(), ShapeError, "Mismatch in shape: grad_output[", index, "] has a shape of ",
+             IntSpan(given.sizes()), " and output[", index, "] has a shape of ", IntSpan(root.sizes()), ".");
+  PYDL_CHECK(is_complex(given.dtype()) == is_complex(root.dtype()), Error,
+             "For complex Tensors, both grad_output and output are required to have the same dtype, got ", given.dtype(), " and ",
+             root.dtype());
   return given;
 }
 
-void execute(std::span<const Tensor> roots, std::span<const Tensor> gradients, BackwardOptions options, Captures* captures, bool accumulate) {
+void execute(std::span<const Tensor> roots, std::span<const Tensor> gradients, BackwardOptions options, Captures* captures,
+             bool accumulate) {
   PYDL_CHECK(!inference_mode, Error, "backward(): not possible inside inference_mode");
   PYDL_CHECK(gradients.empty() || gradients.size() == roots.size(), Error, "backward(): got ", roots.size(), " tensors and ",
              gradients.size(), " gradients");

@@ -19,7 +19,8 @@ std::mutex accumulator_mutex;
 }  // namespace
 
 Node::Node(uint32_t outputs) : num_outputs(outputs), sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {
-  if (mode.anomaly && current_traceback) [[unlikely]] anomaly = std::make_unique<std::string>(current_traceback());
+  if (mode.anomaly && current_traceback) [[unlikely]]
+    anomaly = std::make_unique<std::string>(current_traceback());
 }
 
 // A chain of a million nodes must not be freed by a million nested destructors: the outermost call on a thread works
@@ -168,7 +169,9 @@ void set_history(const Tensor& t, Ref<Node> node, uint32_t output_nr) {
 Saved::Saved(const Tensor& t, bool is_output, uint32_t output_nr) : output_nr_(output_nr), is_output_(is_output) {
   if (!t.defined()) return;
   if (t->is_inference) {
-    throw Error("Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and use it in autograd.");
+    throw Error(
+        "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and use it in "
+        "autograd.");
   }
   tensor_ = is_output ? raw_alias(t) : t;
   version_ = t->version();

@@ -84,10 +84,10 @@ class Node : public RefCounted, public Pooled {
     return *hooks;
   }
 
-  uint32_t num_outputs;    // of the forward function: gradients that arrive here
-  bool released = false;   // saved tensors are gone
-  uint64_t topology = 0;   // larger than that of every node reachable from here
-  uint64_t sequence;       // order of creation in the process
+  uint32_t num_outputs;   // of the forward function: gradients that arrive here
+  bool released = false;  // saved tensors are gone
+  uint64_t topology = 0;  // larger than that of every node reachable from here
+  uint64_t sequence;      // order of creation in the process
   std::unique_ptr<Hooks> hooks;
   std::unique_ptr<std::string> anomaly;  // where the forward call was made, in anomaly mode
   void* pyobject = nullptr;              // live Python wrapper (not owned)
@@ -105,8 +105,8 @@ inline bool Backward::needs(int i) const { return static_cast<bool>(node_.edge(i
 
 // How a view came from its base, so that a write to the view can be recorded on the base.
 struct ViewMeta {
-  Tensor base;             // never a view itself
-  uint32_t version = 0;    // of the shared storage when the view's grad_fn was made
+  Tensor base;                // never a view itself
+  uint32_t version = 0;       // of the shared storage when the view's grad_fn was made
   bool multi_output = false;  // from split/unbind/chunk: writing in place is refused, as in torch
   bool no_grad_view = false;  // made in no_grad mode
 };

@@ -23,11 +23,17 @@ ArgValue default_value(const Param& p, std::vector<int64_t>& ints) {
   v.present = true;
   switch (p.kind) {
     case ArgKind::Bool:
-    case ArgKind::OptBool: v.scalar = Scalar(text == "True"); break;
+    case ArgKind::OptBool:
+      v.scalar = Scalar(text == "True");
+      break;
     case ArgKind::Int:
-    case ArgKind::OptInt: v.scalar = Scalar(static_cast<int64_t>(std::strtoll(text.c_str(), nullptr, 10))); break;
+    case ArgKind::OptInt:
+      v.scalar = Scalar(static_cast<int64_t>(std::strtoll(text.c_str(), nullptr, 10)));
+      break;
     case ArgKind::Float:
-    case ArgKind::OptFloat: v.scalar = Scalar(std::strtod(text.c_str(), nullptr)); break;
+    case ArgKind::OptFloat:
+      v.scalar = Scalar(std::strtod(text.c_str(), nullptr));
+      break;
     case ArgKind::Scalar:
     case ArgKind::OptScalar:
     case ArgKind::Operand:
@@ -56,8 +62,11 @@ ArgValue default_value(const Param& p, std::vector<int64_t>& ints) {
       v.size = ints.size();
       break;
     }
-    case ArgKind::MemoryFormat: v.size = static_cast<size_t>(text == "contiguous_format" ? MemoryFormat::Contiguous : MemoryFormat::Preserve); break;
-    default: break;
+    case ArgKind::MemoryFormat:
+      v.size = static_cast<size_t>(text == "contiguous_format" ? MemoryFormat::Contiguous : MemoryFormat::Preserve);
+      break;
+    default:
+      break;
   }
   return v;
 }
@@ -65,7 +74,8 @@ ArgValue default_value(const Param& p, std::vector<int64_t>& ints) {
 const Prepared& prepared(const Op& op) { return *g_prepared.find(&op)->second; }
 
 std::string must_be(const Op& op, const Param& p, int position, PyObject* got) {
-  return text(op.signature.name, "(): argument '", p.name, "' (position ", position + 1, ") must be ", p.type, ", not ", Py_TYPE(got)->tp_name);
+  return text(op.signature.name, "(): argument '", p.name, "' (position ", position + 1, ") must be ", p.type, ", not ",
+              Py_TYPE(got)->tp_name);
 }
 
 bool parse_int(PyObject* o, int64_t* out) {
@@ -149,7 +159,8 @@ bool parse_tensor(PyObject* o, ParsedArgs& parsed, ArgValue& v) {
 bool parse_value(ArgKind kind, PyObject* o, ParsedArgs& parsed, ArgValue& v) {
   v.present = true;
   switch (kind) {
-    case ArgKind::Tensor: return parse_tensor(o, parsed, v);
+    case ArgKind::Tensor:
+      return parse_tensor(o, parsed, v);
     case ArgKind::Operand:
       if (is_tensor(o)) return parse_tensor(o, parsed, v);
       if (is_ndarray(o)) {
@@ -158,19 +169,22 @@ bool parse_value(ArgKind kind, PyObject* o, ParsedArgs& parsed, ArgValue& v) {
       }
       v.pointer = nullptr;
       return parse_scalar(o, &v.scalar);
-    case ArgKind::Scalar: return parse_scalar(o, &v.scalar);
+    case ArgKind::Scalar:
+      return parse_scalar(o, &v.scalar);
     case ArgKind::Int: {
       int64_t i;
       if (!parse_int(o, &i)) return false;
       v.scalar = Scalar(i);
       return true;
     }
-    case ArgKind::Float: return parse_scalar(o, &v.scalar) && !v.scalar.is_complex();
+    case ArgKind::Float:
+      return parse_scalar(o, &v.scalar) && !v.scalar.is_complex();
     case ArgKind::Bool:
       if (!PyBool_Check(o)) return to_scalar(o, &v.scalar) && v.scalar.is_bool();
       v.scalar = Scalar(o == Py_True);
       return true;
-    case ArgKind::Ints: return parse_ints(o, parsed, v);
+    case ArgKind::Ints:
+      return parse_ints(o, parsed, v);
     case ArgKind::DType: {
       DType d;
       if (!to_dtype_value(o, &d)) return false;
@@ -186,7 +200,8 @@ bool parse_value(ArgKind kind, PyObject* o, ParsedArgs& parsed, ArgValue& v) {
       v.size = static_cast<size_t>(n);
       return true;
     }
-    case ArgKind::Tensors: return parse_tensors(o, parsed, v);
+    case ArgKind::Tensors:
+      return parse_tensors(o, parsed, v);
     case ArgKind::MemoryFormat: {
       MemoryFormat f;
       if (!parse_memory_format(o, &f)) return false;
@@ -198,22 +213,32 @@ bool parse_value(ArgKind kind, PyObject* o, ParsedArgs& parsed, ArgValue& v) {
       if (!v.present) return true;
       v.pointer = unwrap_generator(o);
       return v.pointer != nullptr;
-    case ArgKind::Device: return o == Py_None || parse_device(o);
-    default: break;
+    case ArgKind::Device:
+      return o == Py_None || parse_device(o);
+    default:
+      break;
   }
   if (o == Py_None) {
     v.present = false;
     return true;
   }
   switch (kind) {
-    case ArgKind::OptTensor: return parse_value(ArgKind::Tensor, o, parsed, v);
-    case ArgKind::OptScalar: return parse_value(ArgKind::Scalar, o, parsed, v);
-    case ArgKind::OptInt: return parse_value(ArgKind::Int, o, parsed, v);
-    case ArgKind::OptFloat: return parse_value(ArgKind::Float, o, parsed, v);
-    case ArgKind::OptBool: return parse_value(ArgKind::Bool, o, parsed, v);
-    case ArgKind::OptInts: return parse_value(ArgKind::Ints, o, parsed, v);
-    case ArgKind::OptDType: return parse_value(ArgKind::DType, o, parsed, v);
-    default: return parse_value(ArgKind::Str, o, parsed, v);
+    case ArgKind::OptTensor:
+      return parse_value(ArgKind::Tensor, o, parsed, v);
+    case ArgKind::OptScalar:
+      return parse_value(ArgKind::Scalar, o, parsed, v);
+    case ArgKind::OptInt:
+      return parse_value(ArgKind::Int, o, parsed, v);
+    case ArgKind::OptFloat:
+      return parse_value(ArgKind::Float, o, parsed, v);
+    case ArgKind::OptBool:
+      return parse_value(ArgKind::Bool, o, parsed, v);
+    case ArgKind::OptInts:
+      return parse_value(ArgKind::Ints, o, parsed, v);
+    case ArgKind::OptDType:
+      return parse_value(ArgKind::DType, o, parsed, v);
+    default:
+      return parse_value(ArgKind::Str, o, parsed, v);
   }
 }
 
@@ -227,8 +252,8 @@ const char* keyword_text(PyObject* keyword) {
 // torch accepts NumPy's spellings of some arguments.
 bool is_alias(PyObject* keyword, std::string_view name) {
   const std::string_view given = keyword_text(keyword);
-  return (name == "dim" && given == "axis") || (name == "keepdim" && given == "keepdims") || (name == "input" && (given == "x" || given == "self")) ||
-         (name == "other" && given == "x2");
+  return (name == "dim" && given == "axis") || (name == "keepdim" && given == "keepdims") ||
+         (name == "input" && (given == "x" || given == "self")) || (name == "other" && given == "x2");
 }
 
 int find_param(const Signature& s, const Prepared& names, PyObject* keyword) {
@@ -271,7 +296,8 @@ void init_signature_names(const Op& op) {
   g_prepared[&op] = std::move(p);
 }
 
-bool parse_args(const Op& op, bool inplace, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, ParsedArgs& parsed, std::string& why) {
+bool parse_args(const Op& op, bool inplace, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, ParsedArgs& parsed,
+                std::string& why) {
   const Signature& s = op.signature;
   const Prepared& names = prepared(op);
   uint32_t given = 0;

@@ -31,7 +31,8 @@ struct ParsedArgs {
 
 // False (with `why` filled) if the arguments do not fit the signature. Throws only for errors that no other overload
 // could avoid.
-bool parse_args(const Op& op, bool inplace, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, ParsedArgs& parsed, std::string& why);
+bool parse_args(const Op& op, bool inplace, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, ParsedArgs& parsed,
+                std::string& why);
 void init_signature_names(const Op& op);
 
 }  // namespace pydl::python

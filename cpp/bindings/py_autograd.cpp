@@ -1,11 +1,10 @@
 // Graph nodes, hooks, user-defined functions and the engine, as Python sees them.
-#include "bindings/python.h"
-
 #include <structmember.h>
 
 #include <unordered_map>
 
 #include "autograd/engine.h"
+#include "bindings/python.h"
 #include "ops/copy/copy.h"
 #include "ops/pointwise/engine.h"
 #include "ops/reduce/reduce.h"
@@ -53,16 +52,18 @@ struct DictHook final : autograd::HookFn {
     if (value == Py_None) return;
     if (!is_tensor(value)) raise(PyExc_TypeError, text("hook returned a ", Py_TYPE(value)->tp_name, ", expected Tensor or None"));
     const Tensor& other = unwrap(value);
-    PYDL_CHECK(!t.defined() || t.sizes() == other.sizes(), ShapeError, "hook has changed the size of value: expected ", IntSpan(t.sizes()), ", got ",
-               IntSpan(other.sizes()));
-    PYDL_CHECK(!t.defined() || t.dtype() == other.dtype(), Error, "hook has changed the type of value (was ", t.dtype(), " got ", other.dtype(), ")");
+    PYDL_CHECK(!t.defined() || t.sizes() == other.sizes(), ShapeError, "hook has changed the size of value: expected ", IntSpan(t.sizes()),
+               ", got ", IntSpan(other.sizes()));
+    PYDL_CHECK(!t.defined() || t.dtype() == other.dtype(), Error, "hook has changed the type of value (was ", t.dtype(), " got ",
+               other.dtype(), ")");
     t = other;
   }
   static void replace_all(std::span<Tensor> tensors, PyObject* value) {
     if (value == Py_None) return;
     if (!PyTuple_Check(value)) return replace(tensors[0], value);
     if (PyTuple_GET_SIZE(value) != static_cast<Py_ssize_t>(tensors.size())) {
-      raise(PyExc_RuntimeError, text("hook has returned an incorrect number of values (got ", PyTuple_GET_SIZE(value), ", but expected ", tensors.size(), ")"));
+      raise(PyExc_RuntimeError,
+            text("hook has returned an incorrect number of values (got ", PyTuple_GET_SIZE(value), ", but expected ", tensors.size(), ")"));
     }
     for (size_t i = 0; i < tensors.size(); ++i) replace(tensors[i], PyTuple_GET_ITEM(value, static_cast<Py_ssize_t>(i)));
   }
@@ -110,8 +111,7 @@ PyObject* post_accumulate_hooks(PyObject*, PyObject* self) {
 // ---- nodes -----------------------------------------------------------------------------------------------------
 
 struct PyNode {
-  PyObject_HEAD
-  Ref<Node> node;
+  PyObject_HEAD Ref<Node> node;
 };
 PyTypeObject* NodeType;
 
@@ -160,10 +160,12 @@ PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "The name of the 
                               {"_pre_hooks", node_pre_hooks, METH_NOARGS, nullptr},
                               {"_post_hooks", node_post_hooks, METH_NOARGS, nullptr},
                               {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef node_getset[] = {{"next_functions", node_next_functions, nullptr, "Pairs (node, input number) to which gradients flow.", nullptr},
-                             {"variable", node_variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
-                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {Py_tp_methods, node_methods}, {Py_tp_getset, node_getset}, {0, nullptr}};
+PyGetSetDef node_getset[] = {
+    {"next_functions", node_next_functions, nullptr, "Pairs (node, input number) to which gradients flow.", nullptr},
+    {"variable", node_variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyType_Slot node_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {Py_tp_methods, node_methods}, {Py_tp_getset, node_getset}, {0, nullptr}};
 PyType_Spec node_spec = {"pydl.autograd.graph.Node", sizeof(PyNode), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, node_slots};
 
 // One subclass per node name, so that type(t.grad_fn).__name__ and repr read as in torch.
@@ -171,8 +173,9 @@ PyTypeObject* node_type(const std::string& name) {
   static auto& types = *new std::unordered_map<std::string, PyTypeObject*>;
   PyTypeObject*& type = types[name];
   if (!type) {
-    type = reinterpret_cast<PyTypeObject*>(checked(PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O){s()ss}", name.c_str(), NodeType, "__slots__",
-                                                                        "__module__", "pydl.autograd.graph")));
+    type = reinterpret_cast<PyTypeObject*>(
+        checked(PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O){s()ss}", name.c_str(), NodeType, "__slots__",
+                                      "__module__", "pydl.autograd.graph")));
   }
   return type;
 }
@@ -196,8 +199,8 @@ class FunctionNode final : public Node {
     Dims sizes;
     DType dtype;
   };
-  std::vector<Input> inputs;                           // one per argument of forward
-  std::vector<std::pair<Dims, DType>> outputs;         // of tensor outputs
+  std::vector<Input> inputs;                    // one per argument of forward
+  std::vector<std::pair<Dims, DType>> outputs;  // of tensor outputs
 
  private:
   Object gradients(Backward& b) const;
@@ -206,8 +209,7 @@ class FunctionNode final : public Node {
 
 // An instance is the `ctx` of one call; the node owns it.
 struct PyFunction {
-  PyObject_HEAD
-  PyObject* dict;
+  PyObject_HEAD PyObject* dict;
   PyObject* weakrefs;
   FunctionNode* node;  // not owned
   std::vector<autograd::Saved>* saved;
@@ -260,11 +262,12 @@ Tensor checked_gradient(const Tensor& g, const FunctionNode::Input& input, const
       const int64_t have = out.size(out.ndim() - 1 - d), want = input.sizes[input.sizes.size() - 1 - d];
       fits = want == have || want == 1;
     }
-    PYDL_CHECK(fits, ShapeError, "Function ", name, " returned an invalid gradient at index ", i, " - got ", IntSpan(out.sizes()), " but expected shape compatible with ",
-               IntSpan(input.sizes));
+    PYDL_CHECK(fits, ShapeError, "Function ", name, " returned an invalid gradient at index ", i, " - got ", IntSpan(out.sizes()),
+               " but expected shape compatible with ", IntSpan(input.sizes));
     out = sum_to_size(out, input.sizes);
   }
-  return is_differentiable(input.dtype) ? to_dtype(is_complex(out.dtype()) && !is_complex(input.dtype) ? real(out) : out, input.dtype) : out;
+  return is_differentiable(input.dtype) ? to_dtype(is_complex(out.dtype()) && !is_complex(input.dtype) ? real(out) : out, input.dtype)
+                                        : out;
 }
 
 void FunctionNode::apply(Backward& b) {
@@ -277,10 +280,13 @@ void FunctionNode::apply(Backward& b) {
     const size_t got = static_cast<size_t>(PyTuple_GET_SIZE(result.get()));
     for (size_t i = inputs.size(); i < got; ++i) {  // torch allows trailing Nones
       if (PyTuple_GET_ITEM(result.get(), static_cast<Py_ssize_t>(i)) != Py_None) {
-        raise(PyExc_RuntimeError, text("function ", name(), " returned an incorrect number of gradients (expected ", inputs.size(), ", got ", got, ")"));
+        raise(PyExc_RuntimeError,
+              text("function ", name(), " returned an incorrect number of gradients (expected ", inputs.size(), ", got ", got, ")"));
       }
     }
-    if (got < inputs.size()) raise(PyExc_RuntimeError, text("function ", name(), " returned an incorrect number of gradients (expected ", inputs.size(), ", got ", got, ")"));
+    if (got < inputs.size())
+      raise(PyExc_RuntimeError,
+            text("function ", name(), " returned an incorrect number of gradients (expected ", inputs.size(), ", got ", got, ")"));
     int edge = 0;
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].tensor) continue;
@@ -387,7 +393,8 @@ void save_tensors(PyFunction& f, PyObject* args, PyObject* raw_outputs) {
       f.saved->emplace_back();
       continue;
     }
-    if (!is_tensor(o)) raise(PyExc_TypeError, text("save_for_backward can only save variables, but argument ", i, " is of type ", Py_TYPE(o)->tp_name));
+    if (!is_tensor(o))
+      raise(PyExc_TypeError, text("save_for_backward can only save variables, but argument ", i, " is of type ", Py_TYPE(o)->tp_name));
     Py_ssize_t nr = 0, found = -1;
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(raw_outputs); ++k) {
       PyObject* r = PyTuple_GET_ITEM(raw_outputs, k);
@@ -395,7 +402,8 @@ void save_tensors(PyFunction& f, PyObject* args, PyObject* raw_outputs) {
       if (r == o && (!contains(args, o) || contains(f.dirty, o))) found = nr;
       ++nr;
     }
-    f.saved->push_back(found >= 0 && unwrap(o)->requires_grad ? autograd::save_output(unwrap(o), static_cast<uint32_t>(found)) : autograd::save(unwrap(o)));
+    f.saved->push_back(found >= 0 && unwrap(o)->requires_grad ? autograd::save_output(unwrap(o), static_cast<uint32_t>(found))
+                                                              : autograd::save(unwrap(o)));
   }
   Py_CLEAR(f.to_save);
 }
@@ -419,7 +427,8 @@ PyObject* function_apply(PyObject* cls, PyObject* args, PyObject* kwargs) {
     if (kwargs && PyDict_GET_SIZE(kwargs)) raise(PyExc_TypeError, "apply() takes no keyword arguments");
     const Object node_class = own(checked(PyObject_GetAttrString(cls, "_backward_cls")));
     const Object context = own(checked(PyObject_CallNoArgs(node_class.get())));
-    if (!PyObject_TypeCheck(context.get(), FunctionType)) raise(PyExc_TypeError, "apply() must be called on a subclass of autograd.Function");
+    if (!PyObject_TypeCheck(context.get(), FunctionType))
+      raise(PyExc_TypeError, "apply() must be called on a subclass of autograd.Function");
     PyFunction& f = function_of(context.get());
     const Py_ssize_t n = PyTuple_GET_SIZE(args);
     bool any = false;
@@ -450,7 +459,9 @@ PyObject* function_apply(PyObject* cls, PyObject* args, PyObject* kwargs) {
     const Py_ssize_t count = PyTuple_GET_SIZE(raw_tuple.get());
     uint32_t tensors = 0;
     for (Py_ssize_t i = 0; i < count; ++i) tensors += is_tensor(PyTuple_GET_ITEM(raw_tuple.get(), i));
-    if (single && !tensors) raise(PyExc_TypeError, text(reinterpret_cast<PyTypeObject*>(cls)->tp_name, ".forward: expected to return Variables, got ", Py_TYPE(raw.get())->tp_name));
+    if (single && !tensors)
+      raise(PyExc_TypeError, text(reinterpret_cast<PyTypeObject*>(cls)->tp_name, ".forward: expected to return Variables, got ",
+                                  Py_TYPE(raw.get())->tp_name));
     if (node) node->num_outputs = std::max(tensors, 1u);
     Object outputs = own(checked(PyTuple_New(count)));
     Outputs place(f, args, node);
@@ -476,10 +487,11 @@ PyObject* function_saved(PyObject* self, void*) {
   });
 }
 PyObject* function_next_functions(PyObject* self, void*) {
-  return guarded([&]() -> PyObject* { return function_of(self).node ? next_functions_of(*function_of(self).node) : checked(PyTuple_New(0)); });
+  return guarded(
+      [&]() -> PyObject* { return function_of(self).node ? next_functions_of(*function_of(self).node) : checked(PyTuple_New(0)); });
 }
 PyObject* function_name(PyObject* self, PyObject*) { return PyUnicode_FromString(Py_TYPE(self)->tp_name); }
-template <HookList Node::Hooks::*list, DictHook::Kind kind>
+template <HookList Node::Hooks::* list, DictHook::Kind kind>
 PyObject* function_hooks(PyObject* self, PyObject*) {
   return guarded([&] {
     Node* n = function_of(self).node;
@@ -488,16 +500,17 @@ PyObject* function_hooks(PyObject* self, PyObject*) {
   });
 }
 
-PyMethodDef function_methods[] = {{"apply", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function_apply)), METH_VARARGS | METH_KEYWORDS | METH_CLASS,
-                                   "Runs forward and records the function in the graph."},
+PyMethodDef function_methods[] = {{"apply", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function_apply)),
+                                   METH_VARARGS | METH_KEYWORDS | METH_CLASS, "Runs forward and records the function in the graph."},
                                   {"name", function_name, METH_NOARGS, "The name of the node."},
                                   {"_pre_hooks", function_hooks<&Node::Hooks::pre, DictHook::Kind::NodePre>, METH_NOARGS, nullptr},
                                   {"_post_hooks", function_hooks<&Node::Hooks::post, DictHook::Kind::NodePost>, METH_NOARGS, nullptr},
                                   {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef function_getset[] = {{"saved_tensors", function_saved, nullptr, "What save_for_backward kept.", nullptr},
-                                 {"next_functions", function_next_functions, nullptr, "Pairs (node, input number) to which gradients flow.", nullptr},
-                                 {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                                 {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef function_getset[] = {
+    {"saved_tensors", function_saved, nullptr, "What save_for_backward kept.", nullptr},
+    {"next_functions", function_next_functions, nullptr, "Pairs (node, input number) to which gradients flow.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMemberDef function_members[] = {{"to_save", T_OBJECT, offsetof(PyFunction, to_save), 0, nullptr},
                                   {"dirty_tensors", T_OBJECT, offsetof(PyFunction, dirty), 0, nullptr},
                                   {"non_differentiable", T_OBJECT, offsetof(PyFunction, non_differentiable), 0, nullptr},
@@ -514,17 +527,20 @@ PyType_Slot function_slots[] = {{Py_tp_new, reinterpret_cast<void*>(function_new
                                 {Py_tp_getset, function_getset},
                                 {Py_tp_members, function_members},
                                 {0, nullptr}};
-PyType_Spec function_spec = {"pydl._C._FunctionBase", sizeof(PyFunction), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, function_slots};
+PyType_Spec function_spec = {"pydl._C._FunctionBase", sizeof(PyFunction), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                             function_slots};
 
 // ---- the engine ------------------------------------------------------------------------------------------------
 
 std::vector<Tensor> tensor_list(PyObject* o, const char* op, const char* argument) {
   std::vector<Tensor> list;
   if (o == Py_None) return list;
-  if (!PyList_Check(o) && !PyTuple_Check(o)) raise(PyExc_TypeError, text(op, "(): ", argument, " must be a list of Tensors, not ", Py_TYPE(o)->tp_name));
+  if (!PyList_Check(o) && !PyTuple_Check(o))
+    raise(PyExc_TypeError, text(op, "(): ", argument, " must be a list of Tensors, not ", Py_TYPE(o)->tp_name));
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(o, i);
-    if (item != Py_None && !is_tensor(item)) raise(PyExc_TypeError, text(op, "(): ", argument, " must hold Tensors, not ", Py_TYPE(item)->tp_name));
+    if (item != Py_None && !is_tensor(item))
+      raise(PyExc_TypeError, text(op, "(): ", argument, " must hold Tensors, not ", Py_TYPE(item)->tp_name));
     list.push_back(item == Py_None ? Tensor() : unwrap(item));
   }
   return list;
@@ -535,7 +551,8 @@ PyObject* engine_backward(PyObject*, PyObject* args) {
   int retain, create;
   if (!PyArg_ParseTuple(args, "OOppO", &roots, &gradients, &retain, &create, &inputs)) return nullptr;
   return guarded([&]() -> PyObject* {
-    const auto r = tensor_list(roots, "backward", "tensors"), g = tensor_list(gradients, "backward", "grad_tensors"), in = tensor_list(inputs, "backward", "inputs");
+    const auto r = tensor_list(roots, "backward", "tensors"), g = tensor_list(gradients, "backward", "grad_tensors"),
+               in = tensor_list(inputs, "backward", "inputs");
     for (const Tensor& t : r) {
       if (!t.defined()) raise(PyExc_TypeError, "backward(): tensors must not hold None");
     }
@@ -553,7 +570,8 @@ PyObject* engine_grad(PyObject*, PyObject* args) {
   int retain, create, unused;
   if (!PyArg_ParseTuple(args, "OOOppp", &outputs, &inputs, &gradients, &retain, &create, &unused)) return nullptr;
   return guarded([&]() -> PyObject* {
-    const auto out = tensor_list(outputs, "grad", "outputs"), in = tensor_list(inputs, "grad", "inputs"), g = tensor_list(gradients, "grad", "grad_outputs");
+    const auto out = tensor_list(outputs, "grad", "outputs"), in = tensor_list(inputs, "grad", "inputs"),
+               g = tensor_list(gradients, "grad", "grad_outputs");
     for (const auto* list : {&out, &in}) {
       for (const Tensor& t : *list) {
         if (!t.defined()) raise(PyExc_TypeError, "grad(): outputs and inputs must not hold None");
@@ -637,7 +655,8 @@ bool init_autograd(PyObject* module) {
   FunctionType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&function_spec));
   Node::current_traceback = &python_traceback;
   return NodeType && FunctionType && PyModule_AddObjectRef(module, "_FunctionBase", reinterpret_cast<PyObject*>(FunctionType)) == 0 &&
-         PyModule_AddObjectRef(module, "_Node", reinterpret_cast<PyObject*>(NodeType)) == 0 && PyModule_AddFunctions(module, functions) == 0;
+         PyModule_AddObjectRef(module, "_Node", reinterpret_cast<PyObject*>(NodeType)) == 0 &&
+         PyModule_AddFunctions(module, functions) == 0;
 }
 
 }  // namespace pydl::python

@@ -83,8 +83,8 @@ bool init_errors(PyObject* module) {
   const Object shape_bases = own(PyTuple_Pack(2, PyExc_RuntimeError, PyExc_ValueError));
   shape_error = PyErr_NewExceptionWithDoc("pydl.ShapeError", "Sizes that do not fit the operation.", shape_bases.get(), nullptr);
   const Object memory_bases = own(PyTuple_Pack(2, PyExc_MemoryError, PyExc_RuntimeError));
-  out_of_memory_error =
-      PyErr_NewExceptionWithDoc("pydl.OutOfMemoryError", "Memory for a tensor could not be had; nothing was changed.", memory_bases.get(), nullptr);
+  out_of_memory_error = PyErr_NewExceptionWithDoc("pydl.OutOfMemoryError", "Memory for a tensor could not be had; nothing was changed.",
+                                                  memory_bases.get(), nullptr);
   return shape_error && out_of_memory_error && PyModule_AddObjectRef(module, "ShapeError", shape_error) == 0 &&
          PyModule_AddObjectRef(module, "OutOfMemoryError", out_of_memory_error) == 0;
 }

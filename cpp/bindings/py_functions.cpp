@@ -1,6 +1,5 @@
 // Module functions that are not ops: construction from data, dtypes, threads.
 #include "bindings/python.h"
-
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
 #include "ops/pointwise/engine.h"
@@ -12,10 +11,12 @@ namespace {
 PyObject* make_tensor(PyObject* data, PyObject* dtype, PyObject* device, bool requires_grad) {
   DType d;
   const bool given = dtype != Py_None;
-  if (given && !to_dtype_value(dtype, &d)) raise(PyExc_TypeError, text("tensor(): argument 'dtype' must be pydl.dtype, not ", Py_TYPE(dtype)->tp_name));
+  if (given && !to_dtype_value(dtype, &d))
+    raise(PyExc_TypeError, text("tensor(): argument 'dtype' must be pydl.dtype, not ", Py_TYPE(dtype)->tp_name));
   if (device != Py_None && !parse_device(device)) raise(PyExc_TypeError, "tensor(): argument 'device' must be a device");
   Tensor t = tensor_from_data(data, given ? std::optional(d) : std::nullopt);
-  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, "tensor(): Only Tensors of floating point and complex dtype can require gradients");
+  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error,
+             "tensor(): Only Tensors of floating point and complex dtype can require gradients");
   t->requires_grad = requires_grad;
   return wrap(std::move(t));
 }
@@ -83,22 +84,25 @@ PyObject* frombuffer(PyObject*, PyObject* args, PyObject* kwargs) {
   PyObject *buffer, *dtype = Py_None;
   long long count = -1, offset = 0;
   int requires_grad = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset, &requires_grad)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLp:frombuffer", const_cast<char**>(names), &buffer, &dtype, &count, &offset,
+                                   &requires_grad))
+    return nullptr;
   return guarded([&]() -> PyObject* {
     DType d;
     if (!to_dtype_value(dtype, &d)) raise(PyExc_TypeError, "frombuffer(): argument 'dtype' must be pydl.dtype");
     auto view = std::make_unique<Py_buffer>();
     if (PyObject_GetBuffer(buffer, view.get(), PyBUF_SIMPLE) < 0) throw PythonError();
     const int64_t item = item_size(d), bytes = view->len;
-    const char* why = bytes == 0                                       ? "both buffer length and count must not be 0"
-                      : offset < 0 || offset >= bytes                  ? "offset must be non-negative and no greater than buffer length minus 1"
-                      : count == 0 || count < -1                       ? "count must be positive or -1"
-                      : count > (bytes - offset) / item                ? "requested buffer length exceeds the buffer"
-                      : count < 0 && (bytes - offset) % item != 0      ? "buffer length after offset must be a multiple of the element size"
-                                                                       : nullptr;
+    const char* why = bytes == 0                      ? "both buffer length and count must not be 0"
+                      : offset < 0 || offset >= bytes ? "offset must be non-negative and no greater than buffer length minus 1"
+                      : count == 0 || count<-1 ? "count must be positive or -1" : count>(bytes - offset) / item
+                          ? "requested buffer length exceeds the buffer"
+                      : count < 0 && (bytes - offset) % item != 0 ? "buffer length after offset must be a multiple of the element size"
+                                                                  : nullptr;
     if (why) {
       PyBuffer_Release(view.get());
-      raise(PyExc_ValueError, text("frombuffer(): ", why, " (", bytes, " bytes, offset ", static_cast<int64_t>(offset), ", count ", static_cast<int64_t>(count), ")"));
+      raise(PyExc_ValueError, text("frombuffer(): ", why, " (", bytes, " bytes, offset ", static_cast<int64_t>(offset), ", count ",
+                                   static_cast<int64_t>(count), ")"));
     }
     const int64_t n[] = {count < 0 ? (bytes - offset) / item : static_cast<int64_t>(count)};
     const bool read_only = view->readonly;
@@ -264,17 +268,18 @@ Example:
 )doc";
 
 #define WITH_KEYWORDS(fn) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fn)), METH_VARARGS | METH_KEYWORDS
-PyMethodDef functions[] = {{"tensor", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(tensor)), METH_FASTCALL | METH_KEYWORDS, kTensorDoc},
-                           {"as_tensor", WITH_KEYWORDS(as_tensor), kAsTensorDoc},
-                           {"from_numpy", from_numpy_function, METH_O, kFromNumpyDoc},
-                           {"frombuffer", WITH_KEYWORDS(frombuffer), kFromBufferDoc},
-                           {"set_default_dtype", set_default_dtype_function, METH_O, kSetDefaultDoc},
-                           {"get_default_dtype", get_default_dtype_function, METH_NOARGS, kGetDefaultDoc},
-                           {"promote_types", promote_types_function, METH_VARARGS, kPromoteDoc},
-                           {"result_type", result_type_function, METH_VARARGS, kResultTypeDoc},
-                           {"get_num_threads", get_num_threads_function, METH_NOARGS, kGetThreadsDoc},
-                           {"set_num_threads", set_num_threads_function, METH_O, kSetThreadsDoc},
-                           {nullptr, nullptr, 0, nullptr}};
+PyMethodDef functions[] = {
+    {"tensor", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(tensor)), METH_FASTCALL | METH_KEYWORDS, kTensorDoc},
+    {"as_tensor", WITH_KEYWORDS(as_tensor), kAsTensorDoc},
+    {"from_numpy", from_numpy_function, METH_O, kFromNumpyDoc},
+    {"frombuffer", WITH_KEYWORDS(frombuffer), kFromBufferDoc},
+    {"set_default_dtype", set_default_dtype_function, METH_O, kSetDefaultDoc},
+    {"get_default_dtype", get_default_dtype_function, METH_NOARGS, kGetDefaultDoc},
+    {"promote_types", promote_types_function, METH_VARARGS, kPromoteDoc},
+    {"result_type", result_type_function, METH_VARARGS, kResultTypeDoc},
+    {"get_num_threads", get_num_threads_function, METH_NOARGS, kGetThreadsDoc},
+    {"set_num_threads", set_num_threads_function, METH_O, kSetThreadsDoc},
+    {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 

@@ -1,6 +1,5 @@
 // tensor[key] and tensor[key] = value.
 #include "bindings/python.h"
-
 #include "ops/copy/copy.h"
 #include "ops/index/index.h"
 #include "ops/pointwise/engine.h"
@@ -101,11 +100,13 @@ void Key::item(const Tensor& t, PyObject* o, int& dim, int skipped) {
   if (PySlice_Check(o)) return cut(t, o, dim++);
   if (is_tensor(o)) {
     const Tensor& index = unwrap(o);
-    if (index.ndim() == 0 && is_integer(index.dtype()) && !index->requires_grad) return pick(t, Scalar::load(index.dtype(), index->data).to_int(), dim++);
+    if (index.ndim() == 0 && is_integer(index.dtype()) && !index->requires_grad)
+      return pick(t, Scalar::load(index.dtype(), index->data).to_int(), dim++);
     return tensor(t, index, dim);
   }
   if (is_integer_index(o)) return pick(t, to_index(o, "index", "index"), dim++);
-  raise(PyExc_IndexError, text("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")"));
+  raise(PyExc_IndexError, text("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+                               Py_TYPE(o)->tp_name, ")"));
 }
 
 void Key::pick(const Tensor& t, int64_t index, int dim) {
@@ -140,9 +141,10 @@ Tensor basic_view(const Tensor& t, const Key& k) {
   Tensor v = raw_view(t, k.sizes, k.strides, k.offset);
   if (autograd::needs_grad(t)) {
     if (t.contiguous()) {
-      autograd::record("SliceBackward0", v, {&t}, [base = t.sizes(), sizes = k.sizes, strides = k.strides, offset = k.offset - t->offset](autograd::Backward& b) {
-        b.set(0, gather_windows(b.grad(), base, sizes, strides, offset));
-      });
+      autograd::record("SliceBackward0", v, {&t},
+                       [base = t.sizes(), sizes = k.sizes, strides = k.strides, offset = k.offset - t->offset](autograd::Backward& b) {
+                         b.set(0, gather_windows(b.grad(), base, sizes, strides, offset));
+                       });
     } else {  // strides of the view say nothing about another layout: look through a contiguous alias of the values
       autograd::set_history(v, strided_view_node(t, k.sizes, k.strides, k.offset));
     }
@@ -172,7 +174,8 @@ int index_set(PyObject* self, PyObject* key, PyObject* value) {
     if (is_tensor(value)) {
       source = unwrap(value);
     } else if (Scalar s; to_scalar(value, &s)) {
-      if (s.is_complex() && !is_complex(t.dtype())) raise(PyExc_TypeError, text("can't assign a complex number to a ", dtype_name(t.dtype()), " tensor"));
+      if (s.is_complex() && !is_complex(t.dtype()))
+        raise(PyExc_TypeError, text("can't assign a complex number to a ", dtype_name(t.dtype()), " tensor"));
       source = scalar_tensor(s, t.dtype());
     } else {
       source = is_ndarray(value) ? from_numpy(value, false) : tensor_from_data(value, std::nullopt);

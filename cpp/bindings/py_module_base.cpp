@@ -1,23 +1,22 @@
 // The base of nn.Module: calls without hooks and attribute look-ups in the registries, at C speed.
-#include "bindings/python.h"
-
 #include <structmember.h>
+
+#include "bindings/python.h"
 
 namespace pydl::python {
 namespace {
 
 struct PyModuleBase {
-  PyObject_HEAD
-  PyObject* dict;
+  PyObject_HEAD PyObject* dict;
   PyObject* weakrefs;
 };
 PyTypeObject* ModuleBaseType;
 
-PyObject* g_hook_slots[4];      // names of the instance's hook dicts
-PyObject* g_global_hooks[4];    // dicts of hooks on all modules; null before they are announced
-PyObject* g_registries[3];      // names of the dicts that attributes are looked up in
+PyObject* g_hook_slots[4];    // names of the instance's hook dicts
+PyObject* g_global_hooks[4];  // dicts of hooks on all modules; null before they are announced
+PyObject* g_registries[3];    // names of the dicts that attributes are looked up in
 PyObject *g_forward, *g_slow_call, *g_getattr_name;
-PyObject* g_getattr;            // Module.__getattr__, which module_getattro stands for
+PyObject* g_getattr;  // Module.__getattr__, which module_getattro stands for
 
 PyObject* dict_of(PyObject* self) { return reinterpret_cast<PyModuleBase*>(self)->dict; }
 
@@ -53,7 +52,8 @@ int use_fast_getattr(PyTypeObject* type) {
 }
 
 PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
-  const Object super = own(PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type), reinterpret_cast<PyObject*>(ModuleBaseType), cls, nullptr));
+  const Object super = own(
+      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type), reinterpret_cast<PyObject*>(ModuleBaseType), cls, nullptr));
   const Object next = own(super ? PyObject_GetAttrString(super.get(), "__init_subclass__") : nullptr);
   const Object done = own(next ? PyObject_Call(next.get(), args, kwargs) : nullptr);
   if (!done) return nullptr;
@@ -83,7 +83,8 @@ PyObject* module_call(PyObject* self, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
   constexpr Py_ssize_t kFew = 8;
   PyObject* method = _PyType_Lookup(Py_TYPE(self), g_forward);
-  const bool plain = method && PyType_HasFeature(Py_TYPE(method), Py_TPFLAGS_METHOD_DESCRIPTOR) && !PyDict_GetItemWithError(dict, g_forward);
+  const bool plain =
+      method && PyType_HasFeature(Py_TYPE(method), Py_TPFLAGS_METHOD_DESCRIPTOR) && !PyDict_GetItemWithError(dict, g_forward);
   if (!plain || n > kFew) {
     const Object bound = own(PyObject_GetAttr(self, g_forward));
     return bound ? PyObject_Call(bound.get(), args, kwargs) : nullptr;
@@ -135,12 +136,14 @@ PyObject* announce(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef base_methods[] = {{"__init_subclass__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(init_subclass)), METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
+PyMethodDef base_methods[] = {{"__init_subclass__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(init_subclass)),
+                               METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
                               {nullptr, nullptr, 0, nullptr}};
 PyMemberDef base_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyModuleBase, dict), READONLY, nullptr},
                               {"__weaklistoffset__", T_PYSSIZET, offsetof(PyModuleBase, weakrefs), READONLY, nullptr},
                               {nullptr, 0, 0, 0, nullptr}};
-PyGetSetDef base_getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef base_getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot base_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(base_dealloc)},
                             {Py_tp_traverse, reinterpret_cast<void*>(base_traverse)},
                             {Py_tp_clear, reinterpret_cast<void*>(base_clear)},
@@ -149,7 +152,8 @@ PyType_Slot base_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(base_dealloc
                             {Py_tp_members, base_members},
                             {Py_tp_getset, base_getset},
                             {0, nullptr}};
-PyType_Spec base_spec = {"pydl._C._ModuleBase", sizeof(PyModuleBase), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, base_slots};
+PyType_Spec base_spec = {"pydl._C._ModuleBase", sizeof(PyModuleBase), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                         base_slots};
 PyMethodDef functions[] = {{"_announce_module", announce, METH_VARARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
@@ -163,7 +167,8 @@ bool init_module_base(PyObject* module) {
   g_slow_call = PyUnicode_InternFromString("_call_with_hooks");
   g_getattr_name = PyUnicode_InternFromString("__getattr__");
   ModuleBaseType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&base_spec));
-  return ModuleBaseType && PyModule_AddObjectRef(module, "_ModuleBase", reinterpret_cast<PyObject*>(ModuleBaseType)) == 0 && PyModule_AddFunctions(module, functions) == 0;
+  return ModuleBaseType && PyModule_AddObjectRef(module, "_ModuleBase", reinterpret_cast<PyObject*>(ModuleBaseType)) == 0 &&
+         PyModule_AddFunctions(module, functions) == 0;
 }
 
 }  // namespace pydl::python

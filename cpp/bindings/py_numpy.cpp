@@ -1,8 +1,7 @@
 // NumPy and Python data in both directions, through the buffer protocol (PEP 3118).
-#include "bindings/python.h"
-
 #include <cstring>
 
+#include "bindings/python.h"
 #include "ops/copy/copy.h"
 #include "ops/view/view.h"
 
@@ -24,11 +23,16 @@ std::optional<DType> dtype_of_format(std::string_view f, Py_ssize_t item) {
   if (!f.empty() && (f[0] == '@' || f[0] == '=' || f[0] == '<')) f.remove_prefix(1);
   const auto integer = [item](bool is_signed) -> std::optional<DType> {
     switch (item) {
-      case 1: return is_signed ? DType::Int8 : DType::UInt8;
-      case 2: return is_signed ? DType::Int16 : DType::UInt16;
-      case 4: return is_signed ? DType::Int32 : DType::UInt32;
-      case 8: return is_signed ? DType::Int64 : DType::UInt64;
-      default: return std::nullopt;
+      case 1:
+        return is_signed ? DType::Int8 : DType::UInt8;
+      case 2:
+        return is_signed ? DType::Int16 : DType::UInt16;
+      case 4:
+        return is_signed ? DType::Int32 : DType::UInt32;
+      case 8:
+        return is_signed ? DType::Int64 : DType::UInt64;
+      default:
+        return std::nullopt;
     }
   };
   if (f == "?") return DType::Bool;
@@ -44,21 +48,36 @@ std::optional<DType> dtype_of_format(std::string_view f, Py_ssize_t item) {
 
 const char* format_of(DType d) {
   switch (d) {
-    case DType::Bool: return "?";
-    case DType::UInt8: return "B";
-    case DType::Int8: return "b";
-    case DType::UInt16: return "H";
-    case DType::Int16: return "h";
-    case DType::UInt32: return "I";
-    case DType::Int32: return "i";
-    case DType::UInt64: return "Q";
-    case DType::Int64: return "q";
-    case DType::Float16: return "e";
-    case DType::Float32: return "f";
-    case DType::Float64: return "d";
-    case DType::Complex64: return "Zf";
-    case DType::Complex128: return "Zd";
-    default: return nullptr;
+    case DType::Bool:
+      return "?";
+    case DType::UInt8:
+      return "B";
+    case DType::Int8:
+      return "b";
+    case DType::UInt16:
+      return "H";
+    case DType::Int16:
+      return "h";
+    case DType::UInt32:
+      return "I";
+    case DType::Int32:
+      return "i";
+    case DType::UInt64:
+      return "Q";
+    case DType::Int64:
+      return "q";
+    case DType::Float16:
+      return "e";
+    case DType::Float32:
+      return "f";
+    case DType::Float64:
+      return "d";
+    case DType::Complex64:
+      return "Zf";
+    case DType::Complex128:
+      return "Zd";
+    default:
+      return nullptr;
   }
 }
 
@@ -86,7 +105,8 @@ Tensor from_numpy(PyObject* array, bool copy) {
     const std::string format = view->format ? view->format : "";
     PyBuffer_Release(view.get());
     raise(PyExc_TypeError, text("can't convert np.ndarray with buffer format '", format,
-                                "'. The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."));
+                                "'. The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
+                                "int8, uint64, uint32, uint16, uint8, and bool."));
   }
   Dims sizes, strides;
   bool shareable = !view->readonly;
@@ -109,7 +129,8 @@ Tensor from_numpy(PyObject* array, bool copy) {
   int64_t extent = view->itemsize;
   for (int i = 0; i < sizes.size(); ++i) extent += (std::max<int64_t>(sizes[i], 1) - 1) * strides[i] * view->itemsize;
   void* data = view->buf;
-  Tensor t(Ref<TensorImpl>::adopt(new TensorImpl(Storage::wrap(data, extent, &release_buffer, view.get(), false), *dtype, sizes, strides, 0)));
+  Tensor t(
+      Ref<TensorImpl>::adopt(new TensorImpl(Storage::wrap(data, extent, &release_buffer, view.get(), false), *dtype, sizes, strides, 0)));
   view.release();
   if (!copy) return t;
   const autograd::GradGuard off(false);
@@ -122,11 +143,11 @@ int tensor_getbuffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   const Tensor& t = unwrap(self);
   const char* format = format_of(t.dtype());
-  const char* why = !format                                                        ? "the dtype has no buffer format"
-                    : t->requires_grad                                             ? "a tensor that requires grad must be detached first"
-                    : (flags & PyBUF_WRITABLE) && t->storage->read_only()          ? "the memory is read-only"
-                    : (flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous()    ? "the memory is not contiguous"
-                                                                                   : nullptr;
+  const char* why = !format                                                       ? "the dtype has no buffer format"
+                    : t->requires_grad                                            ? "a tensor that requires grad must be detached first"
+                    : (flags & PyBUF_WRITABLE) && t->storage->read_only()         ? "the memory is read-only"
+                    : (flags & PyBUF_STRIDES) != PyBUF_STRIDES && !t.contiguous() ? "the memory is not contiguous"
+                                                                                  : nullptr;
   if (why) {
     PyErr_Format(PyExc_BufferError, "cannot export Tensor: %s", why);
     return -1;
@@ -219,13 +240,20 @@ void note_leaf(PyObject* o, DataInfo& info) {
   } else {
     const std::string_view type = Py_TYPE(o)->tp_name;
     const Scalar s = leaf_scalar(o);
-    if (type == "numpy.float32") note(DType::Float32, info);
-    else if (type == "numpy.float64") note(DType::Float64, info);
-    else if (type == "numpy.float16") note(DType::Float16, info);
-    else if (s.is_complex()) info.has_complex = true;
-    else if (s.is_floating()) info.has_float = true;
-    else if (s.is_bool()) info.has_bool = true;
-    else info.has_int = true;
+    if (type == "numpy.float32")
+      note(DType::Float32, info);
+    else if (type == "numpy.float64")
+      note(DType::Float64, info);
+    else if (type == "numpy.float16")
+      note(DType::Float16, info);
+    else if (s.is_complex())
+      info.has_complex = true;
+    else if (s.is_floating())
+      info.has_float = true;
+    else if (s.is_bool())
+      info.has_bool = true;
+    else
+      info.has_int = true;
   }
 }
 
@@ -236,7 +264,11 @@ void note_all(PyObject* o, int depth, DataInfo& info) {
 }
 
 DType inferred(const DataInfo& info) {
-  DType d = info.has_complex ? complex_type(default_dtype()) : info.has_float ? default_dtype() : info.has_int ? DType::Int64 : info.has_bool ? DType::Bool : default_dtype();
+  DType d = info.has_complex ? complex_type(default_dtype())
+            : info.has_float ? default_dtype()
+            : info.has_int   ? DType::Int64
+            : info.has_bool  ? DType::Bool
+                             : default_dtype();
   if (!info.tensor_dtype) return d;
   const bool plain = info.has_complex || info.has_float || info.has_int || info.has_bool;
   return plain ? promote_types(*info.tensor_dtype, d) : *info.tensor_dtype;
@@ -259,7 +291,8 @@ void fill_from(PyObject* o, const Dims& sizes, int depth, DType dtype, char*& ou
   if (is_tensor(o) || is_ndarray(o)) {
     const Tensor t = to_dtype(contiguous(is_tensor(o) ? detach(unwrap(o)) : from_numpy(o, false)), dtype);
     const IntSpan want = IntSpan(sizes).subspan(static_cast<size_t>(depth));
-    if (!std::equal(want.begin(), want.end(), t.sizes().begin(), t.sizes().end())) raise(PyExc_ValueError, "expected sequences of equal shape");
+    if (!std::equal(want.begin(), want.end(), t.sizes().begin(), t.sizes().end()))
+      raise(PyExc_ValueError, "expected sequences of equal shape");
     const size_t bytes = static_cast<size_t>(t.numel() * t.item_size());
     std::memcpy(out, t->data, bytes);
     out += bytes;
@@ -267,7 +300,8 @@ void fill_from(PyObject* o, const Dims& sizes, int depth, DType dtype, char*& ou
   }
   if (!is_sequence(o)) raise(PyExc_TypeError, text("not a sequence: ", Py_TYPE(o)->tp_name));
   const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-  if (n != sizes[depth]) raise(PyExc_ValueError, text("expected sequence of length ", sizes[depth], " at dim ", depth, " (got ", static_cast<int64_t>(n), ")"));
+  if (n != sizes[depth])
+    raise(PyExc_ValueError, text("expected sequence of length ", sizes[depth], " at dim ", depth, " (got ", static_cast<int64_t>(n), ")"));
   for (Py_ssize_t i = 0; i < n; ++i) {
     if (i >= PySequence_Fast_GET_SIZE(o)) raise(PyExc_RuntimeError, "a list changed its size while it was read");
     fill_from(PySequence_Fast_GET_ITEM(o, i), sizes, depth + 1, dtype, out);
@@ -279,12 +313,13 @@ void fill_from(PyObject* o, const Dims& sizes, int depth, DType dtype, char*& ou
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
   const autograd::GradGuard off(false);
   if (is_tensor(data)) return clone(dtype ? to_dtype(unwrap(data), *dtype) : unwrap(data), MemoryFormat::Preserve);
-  if (is_ndarray(data) || (PyObject_CheckBuffer(data) && !PyBytes_Check(data) && !PyUnicode_Check(data) && !is_sequence(data) && PyMemoryView_Check(data))) {
+  if (is_ndarray(data) ||
+      (PyObject_CheckBuffer(data) && !PyBytes_Check(data) && !PyUnicode_Check(data) && !is_sequence(data) && PyMemoryView_Check(data))) {
     const Tensor t = from_numpy(data, true);
     return dtype ? to_dtype(t, *dtype) : t;
   }
-  if (!is_sequence(data) && !PyUnicode_Check(data) && PySequence_Check(data) && PyObject_HasAttrString(data, "__getitem__") && !PyObject_HasAttrString(data, "__float__") &&
-      !PyIndex_Check(data)) {
+  if (!is_sequence(data) && !PyUnicode_Check(data) && PySequence_Check(data) && PyObject_HasAttrString(data, "__getitem__") &&
+      !PyObject_HasAttrString(data, "__float__") && !PyIndex_Check(data)) {
     const Object list = own(checked(PySequence_List(data)));  // range and other sequences
     return tensor_from_data(list.get(), dtype);
   }
@@ -302,7 +337,8 @@ namespace {
 PyObject* list_level(const Tensor& t, int dim, const char* at) {
   if (dim == t.ndim()) return checked(wrap_number(Scalar::load(t.dtype(), at)));
   Object list = own(checked(PyList_New(static_cast<Py_ssize_t>(t.size(dim)))));
-  for (int64_t i = 0; i < t.size(dim); ++i) PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), list_level(t, dim + 1, at + i * t.stride(dim) * t.item_size()));
+  for (int64_t i = 0; i < t.size(dim); ++i)
+    PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), list_level(t, dim + 1, at + i * t.stride(dim) * t.item_size()));
   return list.release();
 }
 

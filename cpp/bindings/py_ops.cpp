@@ -1,11 +1,10 @@
 // The Python callables of the op table: one object serves pydl.f, Tensor.f and, for in-place forms, Tensor.f_.
-#include "bindings/py_args.h"
-
 #include <structmember.h>
 
 #include <map>
 #include <string>
 
+#include "bindings/py_args.h"
 #include "ops/copy/copy.h"
 #include "ops/pointwise/engine.h"
 
@@ -13,8 +12,7 @@ namespace pydl::python {
 namespace {
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   std::vector<const Op*>* overloads;
   std::string* name;
   PyObject* module;
@@ -41,17 +39,28 @@ PyObject* wrap_all(const Tensor* tensors, size_t n, PyTypeObject* named) {
 
 PyObject* wrap_result(Result& r, PyTypeObject* named) {
   switch (r.kind) {
-    case Result::Kind::Tensor: return wrap(std::move(r.tensors[0]));
-    case Result::Kind::Tuple: return wrap_all(r.tensors, static_cast<size_t>(r.count), named);
-    case Result::Kind::List: return wrap_all(r.list.data(), r.list.size(), nullptr);
-    case Result::Kind::Bool: return PyBool_FromLong(r.scalar.to_bool());
-    case Result::Kind::Int: return PyLong_FromLongLong(r.scalar.to_int());
-    case Result::Kind::Float: return PyFloat_FromDouble(r.scalar.to_double());
-    case Result::Kind::Number: return wrap_number(r.scalar);
-    case Result::Kind::Ints: return wrap_size(r.ints);
-    case Result::Kind::Str: return PyUnicode_FromStringAndSize(r.str.data(), static_cast<Py_ssize_t>(r.str.size()));
-    case Result::Kind::DType: return wrap_dtype(r.dtype);
-    case Result::Kind::None: break;
+    case Result::Kind::Tensor:
+      return wrap(std::move(r.tensors[0]));
+    case Result::Kind::Tuple:
+      return wrap_all(r.tensors, static_cast<size_t>(r.count), named);
+    case Result::Kind::List:
+      return wrap_all(r.list.data(), r.list.size(), nullptr);
+    case Result::Kind::Bool:
+      return PyBool_FromLong(r.scalar.to_bool());
+    case Result::Kind::Int:
+      return PyLong_FromLongLong(r.scalar.to_int());
+    case Result::Kind::Float:
+      return PyFloat_FromDouble(r.scalar.to_double());
+    case Result::Kind::Number:
+      return wrap_number(r.scalar);
+    case Result::Kind::Ints:
+      return wrap_size(r.ints);
+    case Result::Kind::Str:
+      return PyUnicode_FromStringAndSize(r.str.data(), static_cast<Py_ssize_t>(r.str.size()));
+    case Result::Kind::DType:
+      return wrap_dtype(r.dtype);
+    case Result::Kind::None:
+      break;
   }
   Py_RETURN_NONE;
 }
@@ -96,7 +105,8 @@ PyObject* call_with_out(const Op& op, PyTypeObject* named, ParsedArgs& parsed, R
   }
   for (int i = 0; i < result.count; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(out, i);
-    if (!is_tensor(item)) raise(PyExc_TypeError, text(op.signature.name, "(): argument 'out' must hold Tensors, not ", Py_TYPE(item)->tp_name));
+    if (!is_tensor(item))
+      raise(PyExc_TypeError, text(op.signature.name, "(): argument 'out' must hold Tensors, not ", Py_TYPE(item)->tp_name));
     copy_out(op, unwrap(item), result.tensors[i]);
     result.tensors[i] = unwrap(item);
   }
@@ -105,7 +115,8 @@ PyObject* call_with_out(const Op& op, PyTypeObject* named, ParsedArgs& parsed, R
 
 PyObject* call_op(const OpObject& self, const Op& op, ParsedArgs& parsed, PyObject* first) {
   Result result;
-  if (parsed.out) [[unlikely]] return call_with_out(op, self.result_type, parsed, result);
+  if (parsed.out) [[unlikely]]
+    return call_with_out(op, self.result_type, parsed, result);
   const Dest dest = self.inplace ? Dest::inplace(unwrap(first)) : Dest();
   if (parsed.releases_gil) {
     const GilRelease release;
@@ -122,7 +133,8 @@ PyObject* call_op(const OpObject& self, const Op& op, ParsedArgs& parsed, PyObje
 std::string under_name(const std::string& name, const std::string& signature_name, const std::string& message) {
   const size_t end = message.find("(): ");
   const std::string head = end == message.npos ? "" : message.substr(0, end);
-  const bool is_op = !head.empty() && head.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == head.npos;
+  const bool is_op =
+      !head.empty() && head.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == head.npos;
   if (!is_op) return message.starts_with(signature_name + "(") || message.starts_with(name + "(") ? message : name + "(): " + message;
   const std::string last = head.substr(head.rfind('.') + 1);
   return last == name || last == signature_name || last == signature_name + "_" ? message : name + message.substr(end);
@@ -144,31 +156,32 @@ void name_error(const OpObject& self) {
 }
 
 PyObject* call_overload(OpObject& self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-    const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    std::string why, first_why;
-    for (const Op* op : *self.overloads) {
-      ParsedArgs parsed;
-      if (parse_args(*op, self.inplace, args, nargs, kwnames, parsed, why)) {
-        if ((self.inplace || (op->flags & OpFlag::InplaceOnly)) && (nargs == 0 || !is_tensor(args[0]))) {
-          raise(PyExc_TypeError, *self.name + "(): argument 'input' (position 1) must be Tensor");
-        }
-        return call_op(self, *op, parsed, nargs ? args[0] : nullptr);
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  std::string why, first_why;
+  for (const Op* op : *self.overloads) {
+    ParsedArgs parsed;
+    if (parse_args(*op, self.inplace, args, nargs, kwnames, parsed, why)) {
+      if ((self.inplace || (op->flags & OpFlag::InplaceOnly)) && (nargs == 0 || !is_tensor(args[0]))) {
+        raise(PyExc_TypeError, *self.name + "(): argument 'input' (position 1) must be Tensor");
       }
-      if (PyErr_Occurred()) throw PythonError();
-      if (first_why.empty()) first_why = why;
+      return call_op(self, *op, parsed, nargs ? args[0] : nullptr);
     }
-    if (self.overloads->size() > 1) {
-      first_why = *self.name + "() received an invalid combination of arguments; expected one of:";
-      for (const Op* op : *self.overloads) first_why += std::string("\n * ") + op->signature_text;
-      first_why += "\nlast mismatch: " + why;
-    }
-    raise(PyExc_TypeError, first_why);
+    if (PyErr_Occurred()) throw PythonError();
+    if (first_why.empty()) first_why = why;
+  }
+  if (self.overloads->size() > 1) {
+    first_why = *self.name + "() received an invalid combination of arguments; expected one of:";
+    for (const Op* op : *self.overloads) first_why += std::string("\n * ") + op->signature_text;
+    first_why += "\nlast mismatch: " + why;
+  }
+  raise(PyExc_TypeError, first_why);
 }
 
 PyObject* op_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) noexcept {
   OpObject& self = *reinterpret_cast<OpObject*>(callable);
   PyObject* result = guarded([&] { return call_overload(self, args, nargsf, kwnames); });
-  if (!result) [[unlikely]] guarded_int([&] { name_error(self); });
+  if (!result) [[unlikely]]
+    guarded_int([&] { name_error(self); });
   return result;
 }
 
@@ -178,7 +191,9 @@ PyObject* op_descr_get(PyObject* self, PyObject* object, PyObject*) {
   return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
-PyObject* op_repr(PyObject* self) { return PyUnicode_FromFormat("<built-in function %s>", reinterpret_cast<OpObject*>(self)->name->c_str()); }
+PyObject* op_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<built-in function %s>", reinterpret_cast<OpObject*>(self)->name->c_str());
+}
 
 PyObject* op_doc(PyObject* self, void*) {
   const OpObject& o = *reinterpret_cast<OpObject*>(self);
@@ -203,14 +218,12 @@ PyObject* op_signatures(PyObject* self, void*) {
 
 PyObject* op_reduce(PyObject* self, PyObject*) { return op_name(self, nullptr); }
 
-PyGetSetDef op_getset[] = {{"__doc__", op_doc, nullptr, nullptr, nullptr},
-                           {"__name__", op_name, nullptr, nullptr, nullptr},
-                           {"__qualname__", op_name, nullptr, nullptr, nullptr},
-                           {"__module__", op_module, nullptr, nullptr, nullptr},
-                           {"signatures", op_signatures, nullptr, nullptr, nullptr},
-                           {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef op_getset[] = {{"__doc__", op_doc, nullptr, nullptr, nullptr},           {"__name__", op_name, nullptr, nullptr, nullptr},
+                           {"__qualname__", op_name, nullptr, nullptr, nullptr},     {"__module__", op_module, nullptr, nullptr, nullptr},
+                           {"signatures", op_signatures, nullptr, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+                            {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot op_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                           {Py_tp_descr_get, reinterpret_cast<void*>(op_descr_get)},
                           {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
@@ -219,7 +232,8 @@ PyType_Slot op_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call
                           {Py_tp_members, op_members},
                           {0, nullptr}};
 PyType_Spec op_spec = {"pydl._C.Op", sizeof(OpObject), 0,
-                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION, op_slots};
+                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                       op_slots};
 
 // "(values: Tensor, indices: Tensor)" -> a named tuple pydl.return_types.<op>
 PyTypeObject* named_result(const Op& op) {
@@ -285,29 +299,29 @@ class Places {
 
 bool init_ops(PyObject* module, PyTypeObject* tensor_type) {
   return guarded_int([&] {
-    OpType = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&op_spec)));
-    check(PyModule_AddObjectRef(module, "Op", reinterpret_cast<PyObject*>(OpType)));
-    Places places(module);
-    PyObject* tensor = reinterpret_cast<PyObject*>(tensor_type);
-    PyObject* functions = places.submodule("functions");
-    const std::pair<uint32_t, const char*> spaces[] = {{Nn, "nn"}, {Linalg, "linalg"}, {Special, "special"}, {Private, "private"}};
-    for (const auto& [flag, place] : spaces) places.submodule(place);
-    for (const Op* op = first_op(); op; op = op->next) {
-      init_signature_names(*op);
-      const std::string name(op->signature.name);
-      if (op->flags & OpFlag::Function) {
-        places.add("function", functions, *op, name, false);
-        if ((op->flags & OpFlag::Inplace)) places.add("function", functions, *op, name + "_", true);
-      }
-      if (op->flags & OpFlag::Method) places.add("method", tensor, *op, name, false);
-      if (op->flags & OpFlag::Inplace) places.add("method", tensor, *op, name + "_", true);
-      for (const auto& [flag, place] : spaces) {
-        if (!(op->flags & flag)) continue;
-        places.add(place, places.submodule(place), *op, name, false);
-        if (op->flags & OpFlag::Inplace) places.add(place, places.submodule(place), *op, name + "_", true);
-      }
-    }
-  }) == 0;
+           OpType = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&op_spec)));
+           check(PyModule_AddObjectRef(module, "Op", reinterpret_cast<PyObject*>(OpType)));
+           Places places(module);
+           PyObject* tensor = reinterpret_cast<PyObject*>(tensor_type);
+           PyObject* functions = places.submodule("functions");
+           const std::pair<uint32_t, const char*> spaces[] = {{Nn, "nn"}, {Linalg, "linalg"}, {Special, "special"}, {Private, "private"}};
+           for (const auto& [flag, place] : spaces) places.submodule(place);
+           for (const Op* op = first_op(); op; op = op->next) {
+             init_signature_names(*op);
+             const std::string name(op->signature.name);
+             if (op->flags & OpFlag::Function) {
+               places.add("function", functions, *op, name, false);
+               if ((op->flags & OpFlag::Inplace)) places.add("function", functions, *op, name + "_", true);
+             }
+             if (op->flags & OpFlag::Method) places.add("method", tensor, *op, name, false);
+             if (op->flags & OpFlag::Inplace) places.add("method", tensor, *op, name + "_", true);
+             for (const auto& [flag, place] : spaces) {
+               if (!(op->flags & flag)) continue;
+               places.add(place, places.submodule(place), *op, name, false);
+               if (op->flags & OpFlag::Inplace) places.add(place, places.submodule(place), *op, name + "_", true);
+             }
+           }
+         }) == 0;
 }
 
 }  // namespace pydl::python

@@ -1,9 +1,9 @@
 // dtype, Size, device, memory formats, Generator, and numbers.
-#include "bindings/python.h"
-
 #include <structmember.h>
 
 #include <cstring>
+
+#include "bindings/python.h"
 
 namespace pydl::python {
 
@@ -14,8 +14,7 @@ namespace {
 // ---- dtype -----------------------------------------------------------------------------------------------------
 
 struct PyDType {
-  PyObject_HEAD
-  DType dtype;
+  PyObject_HEAD DType dtype;
 };
 PyTypeObject* DTypeType;
 PyObject* g_dtypes[kNumDTypes];
@@ -44,7 +43,8 @@ PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr
                                {"to_real", dtype_to_real, METH_NOARGS, "The type of a complex type's parts."},
                                {"to_complex", dtype_to_complex, METH_NOARGS, "The complex type of this precision."},
                                {nullptr, nullptr, 0, nullptr}};
-PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)}, {Py_tp_getset, dtype_getset}, {Py_tp_methods, dtype_methods}, {0, nullptr}};
+PyType_Slot dtype_slots[] = {
+    {Py_tp_repr, reinterpret_cast<void*>(dtype_repr)}, {Py_tp_getset, dtype_getset}, {Py_tp_methods, dtype_methods}, {0, nullptr}};
 PyType_Spec dtype_spec = {"pydl.dtype", sizeof(PyDType), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
 
 bool init_dtypes(PyObject* module) {
@@ -57,9 +57,10 @@ bool init_dtypes(PyObject* module) {
     g_dtypes[i] = reinterpret_cast<PyObject*>(o);
     if (PyModule_AddObjectRef(module, dtype_name(o->dtype), g_dtypes[i]) < 0) return false;
   }
-  const std::pair<const char*, DType> aliases[] = {{"float", DType::Float32},   {"double", DType::Float64}, {"half", DType::Float16},       {"long", DType::Int64},
-                                                   {"int", DType::Int32},       {"short", DType::Int16},    {"cfloat", DType::Complex64}, {"cdouble", DType::Complex128},
-                                                   {"chalf", DType::ComplexHalf}};
+  const std::pair<const char*, DType> aliases[] = {
+      {"float", DType::Float32},    {"double", DType::Float64},     {"half", DType::Float16},
+      {"long", DType::Int64},       {"int", DType::Int32},          {"short", DType::Int16},
+      {"cfloat", DType::Complex64}, {"cdouble", DType::Complex128}, {"chalf", DType::ComplexHalf}};
   for (const auto& [name, d] : aliases) {
     if (PyModule_AddObjectRef(module, name, g_dtypes[static_cast<int>(d)]) < 0) return false;
   }
@@ -120,8 +121,7 @@ bool init_size(PyObject* module) {
 // ---- device, memory_format -------------------------------------------------------------------------------------
 
 struct PyDevice {
-  PyObject_HEAD
-  int index;  // -1: none
+  PyObject_HEAD int index;  // -1: none
 };
 PyTypeObject* DeviceType;
 PyObject* g_cpu;
@@ -157,7 +157,10 @@ PyObject* device_compare(PyObject* a, PyObject* b, int op) {
   return PyBool_FromLong(same == (op == Py_EQ));
 }
 Py_hash_t device_hash(PyObject* self) { return 7 + reinterpret_cast<PyDevice*>(self)->index + 1; }
-PyObject* device_reduce(PyObject* self, PyObject*) { return Py_BuildValue("(O(s))", DeviceType, "cpu"); static_cast<void>(self); }
+PyObject* device_reduce(PyObject* self, PyObject*) {
+  return Py_BuildValue("(O(s))", DeviceType, "cpu");
+  static_cast<void>(self);
+}
 PyGetSetDef device_getset[] = {{"type", device_type, nullptr, "The kind of device: 'cpu'.", nullptr},
                                {"index", device_index, nullptr, "The number of the device, or None.", nullptr},
                                {nullptr, nullptr, nullptr, nullptr, nullptr}};
@@ -173,16 +176,20 @@ PyType_Slot device_slots[] = {{Py_tp_new, reinterpret_cast<void*>(device_new)},
 PyType_Spec device_spec = {"pydl.device", sizeof(PyDevice), 0, Py_TPFLAGS_DEFAULT, device_slots};
 
 struct PyMemoryFormat {
-  PyObject_HEAD
-  MemoryFormat format;
+  PyObject_HEAD MemoryFormat format;
 };
 PyTypeObject* MemoryFormatType;
 constexpr const char* kFormatNames[] = {"preserve_format", "contiguous_format", "channels_last", "channels_last_3d"};
-PyObject* format_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", kFormatNames[static_cast<int>(reinterpret_cast<PyMemoryFormat*>(o)->format)]); }
-PyObject* format_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(kFormatNames[static_cast<int>(reinterpret_cast<PyMemoryFormat*>(o)->format)]); }
+PyObject* format_repr(PyObject* o) {
+  return PyUnicode_FromFormat("torch.%s", kFormatNames[static_cast<int>(reinterpret_cast<PyMemoryFormat*>(o)->format)]);
+}
+PyObject* format_reduce(PyObject* o, PyObject*) {
+  return PyUnicode_FromString(kFormatNames[static_cast<int>(reinterpret_cast<PyMemoryFormat*>(o)->format)]);
+}
 PyMethodDef format_methods[] = {{"__reduce__", format_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot format_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(format_repr)}, {Py_tp_methods, format_methods}, {0, nullptr}};
-PyType_Spec format_spec = {"pydl.memory_format", sizeof(PyMemoryFormat), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, format_slots};
+PyType_Spec format_spec = {"pydl.memory_format", sizeof(PyMemoryFormat), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                           format_slots};
 
 bool init_devices(PyObject* module) {
   DeviceType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&device_spec));
@@ -203,8 +210,7 @@ bool init_devices(PyObject* module) {
 // ---- Generator -------------------------------------------------------------------------------------------------
 
 struct PyGenerator {
-  PyObject_HEAD
-  Ref<Generator> generator;
+  PyObject_HEAD Ref<Generator> generator;
 };
 Generator& generator_of(PyObject* o) { return *reinterpret_cast<PyGenerator*>(o)->generator; }
 
@@ -282,7 +288,8 @@ PyMethodDef generator_methods[] = {{"manual_seed", generator_manual_seed, METH_O
                                    {"__reduce__", generator_reduce, METH_NOARGS, nullptr},
                                    {"__setstate__", generator_setstate, METH_O, nullptr},
                                    {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef generator_getset[] = {{"device", generator_device, nullptr, "Always the CPU.", nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef generator_getset[] = {{"device", generator_device, nullptr, "Always the CPU.", nullptr},
+                                  {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot generator_slots[] = {{Py_tp_new, reinterpret_cast<void*>(generator_new)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(generator_dealloc)},
                                  {Py_tp_methods, generator_methods},
@@ -302,7 +309,9 @@ bool init_generator(PyObject* module) {
 
 }  // namespace
 
-bool init_small_types(PyObject* module) { return init_dtypes(module) && init_size(module) && init_devices(module) && init_generator(module); }
+bool init_small_types(PyObject* module) {
+  return init_dtypes(module) && init_size(module) && init_devices(module) && init_generator(module);
+}
 
 PyObject* wrap_dtype(DType d) { return Py_NewRef(g_dtypes[static_cast<int>(d)]); }
 bool is_dtype(PyObject* o) { return Py_TYPE(o) == DTypeType; }
@@ -356,10 +365,14 @@ Generator* unwrap_generator(PyObject* o) { return Py_TYPE(o) == GeneratorType ? 
 
 PyObject* wrap_number(const Scalar& s) {
   switch (s.kind()) {
-    case Scalar::Kind::Bool: return PyBool_FromLong(s.to_bool());
-    case Scalar::Kind::Int: return PyLong_FromLongLong(s.to_int());
-    case Scalar::Kind::Float: return PyFloat_FromDouble(s.to_double());
-    default: return PyComplex_FromDoubles(s.to_complex().real(), s.to_complex().imag());
+    case Scalar::Kind::Bool:
+      return PyBool_FromLong(s.to_bool());
+    case Scalar::Kind::Int:
+      return PyLong_FromLongLong(s.to_int());
+    case Scalar::Kind::Float:
+      return PyFloat_FromDouble(s.to_double());
+    default:
+      return PyComplex_FromDoubles(s.to_complex().real(), s.to_complex().imag());
   }
 }
 

@@ -1,7 +1,6 @@
 // Attributes of Tensor, and the methods that are not ops.
-#include "bindings/python.h"
-
 #include "autograd/engine.h"
+#include "bindings/python.h"
 #include "ops/copy/copy.h"
 #include "ops/pointwise/engine.h"
 #include "ops/view/view.h"
@@ -80,10 +79,14 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
     const int on = value ? PyObject_IsTrue(value) : -1;
     if (on < 0) raise(PyExc_RuntimeError, "requires_grad must be a bool");
     const Tensor& t = unwrap(self);
-    PYDL_CHECK(autograd::is_leaf(t), Error, "you can only change requires_grad flags of leaf variables.",
-               on ? "" : " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
-    PYDL_CHECK(!on || is_differentiable(t.dtype()), Error, "only Tensors of floating point and complex dtype can require gradients, got ", t.dtype());
-    PYDL_CHECK(!on || !t->is_inference || inference_mode, Error, "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    PYDL_CHECK(
+        autograd::is_leaf(t), Error, "you can only change requires_grad flags of leaf variables.",
+        on ? ""
+           : " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+    PYDL_CHECK(!on || is_differentiable(t.dtype()), Error, "only Tensors of floating point and complex dtype can require gradients, got ",
+               t.dtype());
+    PYDL_CHECK(!on || !t->is_inference || inference_mode, Error,
+               "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
     t->requires_grad = on;
   });
 }
@@ -94,10 +97,12 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       if (autograd::AutogradMeta* m = autograd::meta(t)) m->grad = Tensor();
       return;
     }
-    if (!is_tensor(value)) raise(PyExc_TypeError, text("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name));
+    if (!is_tensor(value))
+      raise(PyExc_TypeError, text("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name));
     if (value == self) raise(PyExc_RuntimeError, "can't assign Variable as its own grad");
     const Tensor& g = unwrap(value);
-    PYDL_CHECK(g.sizes() == t.sizes(), ShapeError, "assigned grad has data of a different size: expected ", IntSpan(t.sizes()), ", got ", IntSpan(g.sizes()));
+    PYDL_CHECK(g.sizes() == t.sizes(), ShapeError, "assigned grad has data of a different size: expected ", IntSpan(t.sizes()), ", got ",
+               IntSpan(g.sizes()));
     PYDL_CHECK(g.dtype() == t.dtype(), TypeError, "assigned grad has data of a different type: expected ", t.dtype(), ", got ", g.dtype());
     autograd::make_meta(t).grad = g;
   });
@@ -107,7 +112,8 @@ int set_data(PyObject* self, PyObject* value, void*) {
     if (!value || !is_tensor(value)) raise(PyExc_TypeError, "Variable data has to be a tensor");
     const Tensor& t = unwrap(self);
     const Tensor& d = unwrap(value);
-    PYDL_CHECK(!t->requires_grad || is_differentiable(d.dtype()), Error, "data set to a tensor that requires gradients must be floating point or complex dtype");
+    PYDL_CHECK(!t->requires_grad || is_differentiable(d.dtype()), Error,
+               "data set to a tensor that requires gradients must be floating point or complex dtype");
     const Ref<Storage> storage = d->storage;
     const Dims sizes = d.sizes(), strides = d.strides();
     const int64_t offset = d->offset;
@@ -192,7 +198,8 @@ PyObject* method_is_contiguous(PyObject* self, PyObject* args, PyObject* kwargs)
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:is_contiguous", const_cast<char**>(names), &format)) return nullptr;
   return guarded([&]() -> PyObject* {
     MemoryFormat f = MemoryFormat::Contiguous;
-    if (format && !parse_memory_format(format, &f)) raise(PyExc_TypeError, "is_contiguous(): argument 'memory_format' must be pydl.memory_format");
+    if (format && !parse_memory_format(format, &f))
+      raise(PyExc_TypeError, "is_contiguous(): argument 'memory_format' must be pydl.memory_format");
     const Tensor& t = unwrap(self);
     if (f == MemoryFormat::Contiguous || f == MemoryFormat::Preserve) return PyBool_FromLong(t.contiguous());
     if (t.ndim() != (f == MemoryFormat::ChannelsLast ? 4 : 5)) Py_RETURN_FALSE;
@@ -247,9 +254,11 @@ PyObject* method_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"gradient", "retain_graph", "create_graph", "inputs", nullptr};
   PyObject *gradient = Py_None, *retain = Py_None, *inputs = Py_None;
   int create = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names), &gradient, &retain, &create, &inputs)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names), &gradient, &retain, &create, &inputs))
+    return nullptr;
   return guarded([&]() -> PyObject* {
-    if (gradient != Py_None && !is_tensor(gradient)) raise(PyExc_TypeError, text("gradients can be either Tensors or None, but got ", Py_TYPE(gradient)->tp_name));
+    if (gradient != Py_None && !is_tensor(gradient))
+      raise(PyExc_TypeError, text("gradients can be either Tensors or None, but got ", Py_TYPE(gradient)->tp_name));
     const Tensor root = unwrap(self), g = gradient == Py_None ? Tensor() : unwrap(gradient);
     std::vector<Tensor> wanted;
     if (inputs != Py_None) {
@@ -277,7 +286,8 @@ PyObject* method_make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   int require = 0;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p:_make_subclass", const_cast<char**>(names), &cls, &data, &require)) return nullptr;
   return guarded([&] {
-    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorType)) raise(PyExc_TypeError, "_make_subclass(): cls must be a subclass of Tensor");
+    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorType))
+      raise(PyExc_TypeError, "_make_subclass(): cls must be a subclass of Tensor");
     if (!is_tensor(data)) raise(PyExc_TypeError, "_make_subclass(): data must be a Tensor");
     const Tensor t = raw_alias(unwrap(data));
     PYDL_CHECK(!require || is_differentiable(t.dtype()), Error, "Only Tensors of floating point and complex dtype can require gradients");
@@ -288,7 +298,8 @@ PyObject* method_make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
 // The same tensor, graph included, under a subclass.
 PyObject* method_as_subclass(PyObject* self, PyObject* cls) {
   return guarded([&] {
-    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorType)) raise(PyExc_TypeError, "as_subclass(): cls must be a subclass of Tensor");
+    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorType))
+      raise(PyExc_TypeError, "as_subclass(): cls must be a subclass of Tensor");
     const Tensor& t = unwrap(self);
     const Tensor alias = raw_alias(t);
     if (autograd::needs_grad(t)) autograd::record("AliasBackward0", alias, {&t}, [](autograd::Backward& b) { b.set(0, b.grad()); });
@@ -323,7 +334,8 @@ PyMethodDef methods[] = {
     {"requires_grad_", KEYWORDS(method_requires_grad_), "requires_grad_(requires_grad=True): sets the flag and returns the tensor."},
     {"retain_grad", method_retain_grad, METH_NOARGS, "Makes backward fill .grad of this non-leaf."},
     {"backward", KEYWORDS(method_backward),
-     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None): adds the gradients of this tensor to the leaves' .grad."},
+     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None): adds the gradients of this tensor to the leaves' "
+     ".grad."},
     {"_make_subclass", KEYWORDS(method_make_subclass) | METH_STATIC, nullptr},
     {"as_subclass", method_as_subclass, METH_O, "The same tensor as an object of a subclass."},
     {"share_memory_", method_share_memory, METH_NOARGS, "Returns the tensor: workers of the DataLoader copy what they send."},

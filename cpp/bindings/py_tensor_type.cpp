@@ -1,8 +1,7 @@
 // The Tensor type: allocation, number, mapping and sequence slots.
-#include "bindings/python.h"
-
 #include <structmember.h>
 
+#include "bindings/python.h"
 #include "ops/copy/copy.h"
 #include "ops/matmul/matmul.h"
 #include "ops/pointwise/arithmetic.h"
@@ -159,7 +158,8 @@ PyObject* binary(PyObject* a, PyObject* b, F&& f, G&& reflected) noexcept {
     const Other other(a);
     if (!other.valid()) Py_RETURN_NOTIMPLEMENTED;
     const Tensor& right = unwrap(b);
-    return wrap(released(right.numel(), [&] { return other.is_tensor_operand() ? f(other.tensor(), Operand(right)) : reflected(other, right); }));
+    return wrap(
+        released(right.numel(), [&] { return other.is_tensor_operand() ? f(other.tensor(), Operand(right)) : reflected(other, right); }));
   });
 }
 
@@ -175,46 +175,65 @@ PyObject* inplace(PyObject* a, PyObject* b, F&& f) noexcept {
 }
 
 PyObject* nb_add(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return add(x, y); }, [](const Other& x, const Tensor& y) { return add(y, x.operand()); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return add(x, y); },
+      [](const Other& x, const Tensor& y) { return add(y, x.operand()); });
 }
 PyObject* nb_subtract(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return sub(x, y); }, [](const Other& x, const Tensor& y) { return rsub(y, x.operand()); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return sub(x, y); },
+      [](const Other& x, const Tensor& y) { return rsub(y, x.operand()); });
 }
 PyObject* nb_multiply(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return mul(x, y); }, [](const Other& x, const Tensor& y) { return mul(y, x.operand()); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return mul(x, y); },
+      [](const Other& x, const Tensor& y) { return mul(y, x.operand()); });
 }
 PyObject* nb_true_divide(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return div(x, y); }, [](const Other& x, const Tensor& y) { return div(x.as_tensor(), y); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return div(x, y); },
+      [](const Other& x, const Tensor& y) { return div(x.as_tensor(), y); });
 }
 PyObject* nb_floor_divide(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return div(x, y, "floor"); },
-                [](const Other& x, const Tensor& y) { return div(x.as_tensor(), y, "floor"); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return div(x, y, "floor"); },
+      [](const Other& x, const Tensor& y) { return div(x.as_tensor(), y, "floor"); });
 }
 PyObject* nb_remainder(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return remainder(x, y); },
-                [](const Other& x, const Tensor& y) { return remainder(x.as_tensor(), y); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return remainder(x, y); },
+      [](const Other& x, const Tensor& y) { return remainder(x.as_tensor(), y); });
 }
 PyObject* nb_power(PyObject* a, PyObject* b, PyObject* modulo) {
   if (modulo != Py_None) Py_RETURN_NOTIMPLEMENTED;
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return pow(x, y); },
-                [](const Other& x, const Tensor& y) { return pow_scalar_base(x.scalar(), y); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return pow(x, y); },
+      [](const Other& x, const Tensor& y) { return pow_scalar_base(x.scalar(), y); });
 }
 PyObject* nb_and(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return bitwise_and(x, y); }, [](const Other& x, const Tensor& y) { return bitwise_and(y, x.operand()); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return bitwise_and(x, y); },
+      [](const Other& x, const Tensor& y) { return bitwise_and(y, x.operand()); });
 }
 PyObject* nb_or(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return bitwise_or(x, y); }, [](const Other& x, const Tensor& y) { return bitwise_or(y, x.operand()); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return bitwise_or(x, y); },
+      [](const Other& x, const Tensor& y) { return bitwise_or(y, x.operand()); });
 }
 PyObject* nb_xor(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return bitwise_xor(x, y); }, [](const Other& x, const Tensor& y) { return bitwise_xor(y, x.operand()); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return bitwise_xor(x, y); },
+      [](const Other& x, const Tensor& y) { return bitwise_xor(y, x.operand()); });
 }
 PyObject* nb_lshift(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return bitwise_left_shift(x, y); },
-                [](const Other& x, const Tensor& y) { return bitwise_left_shift(x.as_tensor(), y); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return bitwise_left_shift(x, y); },
+      [](const Other& x, const Tensor& y) { return bitwise_left_shift(x.as_tensor(), y); });
 }
 PyObject* nb_rshift(PyObject* a, PyObject* b) {
-  return binary(a, b, [](const Tensor& x, const Operand& y) { return bitwise_right_shift(x, y); },
-                [](const Other& x, const Tensor& y) { return bitwise_right_shift(x.as_tensor(), y); });
+  return binary(
+      a, b, [](const Tensor& x, const Operand& y) { return bitwise_right_shift(x, y); },
+      [](const Other& x, const Tensor& y) { return bitwise_right_shift(x.as_tensor(), y); });
 }
 PyObject* nb_matrix_multiply(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
@@ -278,7 +297,8 @@ int nb_bool(PyObject* self) {
   static_cast<void>(guarded_int([&] {
     const Tensor& t = unwrap(self);
     if (t.numel() != 1) {
-      raise(PyExc_RuntimeError, t.numel() == 0 ? "Boolean value of Tensor with no values is ambiguous" : "Boolean value of Tensor with more than one value is ambiguous");
+      raise(PyExc_RuntimeError, t.numel() == 0 ? "Boolean value of Tensor with no values is ambiguous"
+                                               : "Boolean value of Tensor with more than one value is ambiguous");
     }
     result = Scalar::load(t.dtype(), t->data).to_bool();
   }));
@@ -301,7 +321,8 @@ PyObject* nb_int(PyObject* self) {
 PyObject* nb_index(PyObject* self) {
   return guarded([&] {
     const Tensor& t = unwrap(self);
-    if (t.numel() != 1 || !is_integral_or_bool(t.dtype())) raise(PyExc_TypeError, "only integer tensors of a single element can be converted to an index");
+    if (t.numel() != 1 || !is_integral_or_bool(t.dtype()))
+      raise(PyExc_TypeError, "only integer tensors of a single element can be converted to an index");
     return checked(PyLong_FromLongLong(Scalar::load(t.dtype(), t->data).to_int()));
   });
 }
@@ -315,12 +336,18 @@ PyObject* tensor_richcompare(PyObject* a, PyObject* b, int op) {
     const Operand y = other.operand();
     return wrap(released(x.numel(), [&] {
       switch (op) {
-        case Py_EQ: return eq(x, y);
-        case Py_NE: return ne(x, y);
-        case Py_LT: return lt(x, y);
-        case Py_LE: return le(x, y);
-        case Py_GT: return gt(x, y);
-        default: return ge(x, y);
+        case Py_EQ:
+          return eq(x, y);
+        case Py_NE:
+          return ne(x, y);
+        case Py_LT:
+          return lt(x, y);
+        case Py_LE:
+          return le(x, y);
+        case Py_GT:
+          return gt(x, y);
+        default:
+          return ge(x, y);
       }
     }));
   });
@@ -365,7 +392,9 @@ int sequence_contains(PyObject* self, PyObject* value) {
   int found = -1;
   static_cast<void>(guarded_int([&] {
     const Other other(value);
-    if (!other.valid()) raise(PyExc_RuntimeError, text("Tensor.__contains__ only supports Tensor or scalar, but you passed in a ", Py_TYPE(value)->tp_name, "."));
+    if (!other.valid())
+      raise(PyExc_RuntimeError,
+            text("Tensor.__contains__ only supports Tensor or scalar, but you passed in a ", Py_TYPE(value)->tp_name, "."));
     found = is_nonzero_any(eq(unwrap(self), other.operand()));
   }));
   return found;
@@ -394,19 +423,55 @@ PyMemberDef tensor_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyTensor
                                 {"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
                                 {nullptr, 0, 0, 0, nullptr}};
 
-PyType_Slot tensor_slots[] = {
-    SLOT(tp_new, tensor_new), SLOT(tp_dealloc, tensor_dealloc), SLOT(tp_traverse, tensor_traverse), SLOT(tp_clear, tensor_clear),
-    SLOT(tp_setattro, tensor_setattro), SLOT(tp_richcompare, tensor_richcompare), SLOT(tp_hash, tensor_hash), SLOT(tp_iter, tensor_iter),
-    SLOT(bf_getbuffer, tensor_getbuffer), SLOT(bf_releasebuffer, tensor_releasebuffer), {Py_tp_members, tensor_members}, SLOT(nb_add, nb_add), SLOT(nb_subtract, nb_subtract), SLOT(nb_multiply, nb_multiply),
-    SLOT(nb_true_divide, nb_true_divide), SLOT(nb_floor_divide, nb_floor_divide), SLOT(nb_remainder, nb_remainder), SLOT(nb_power, nb_power),
-    SLOT(nb_and, nb_and), SLOT(nb_or, nb_or), SLOT(nb_xor, nb_xor), SLOT(nb_lshift, nb_lshift), SLOT(nb_rshift, nb_rshift),
-    SLOT(nb_matrix_multiply, nb_matrix_multiply), SLOT(nb_inplace_add, nb_iadd), SLOT(nb_inplace_subtract, nb_isub),
-    SLOT(nb_inplace_multiply, nb_imul), SLOT(nb_inplace_true_divide, nb_itruediv), SLOT(nb_inplace_floor_divide, nb_ifloordiv),
-    SLOT(nb_inplace_remainder, nb_iremainder), SLOT(nb_inplace_power, nb_ipow), SLOT(nb_inplace_and, nb_iand), SLOT(nb_inplace_or, nb_ior),
-    SLOT(nb_inplace_xor, nb_ixor), SLOT(nb_negative, nb_negative), SLOT(nb_positive, nb_positive), SLOT(nb_absolute, nb_absolute),
-    SLOT(nb_invert, nb_invert), SLOT(nb_bool, nb_bool), SLOT(nb_float, nb_float), SLOT(nb_int, nb_int), SLOT(nb_index, nb_index),
-    SLOT(mp_subscript, index_get), SLOT(mp_ass_subscript, index_set), SLOT(mp_length, tensor_length), SLOT(sq_length, tensor_length),
-    SLOT(sq_item, sequence_item), SLOT(sq_contains, sequence_contains), {0, nullptr}};
+PyType_Slot tensor_slots[] = {SLOT(tp_new, tensor_new),
+                              SLOT(tp_dealloc, tensor_dealloc),
+                              SLOT(tp_traverse, tensor_traverse),
+                              SLOT(tp_clear, tensor_clear),
+                              SLOT(tp_setattro, tensor_setattro),
+                              SLOT(tp_richcompare, tensor_richcompare),
+                              SLOT(tp_hash, tensor_hash),
+                              SLOT(tp_iter, tensor_iter),
+                              SLOT(bf_getbuffer, tensor_getbuffer),
+                              SLOT(bf_releasebuffer, tensor_releasebuffer),
+                              {Py_tp_members, tensor_members},
+                              SLOT(nb_add, nb_add),
+                              SLOT(nb_subtract, nb_subtract),
+                              SLOT(nb_multiply, nb_multiply),
+                              SLOT(nb_true_divide, nb_true_divide),
+                              SLOT(nb_floor_divide, nb_floor_divide),
+                              SLOT(nb_remainder, nb_remainder),
+                              SLOT(nb_power, nb_power),
+                              SLOT(nb_and, nb_and),
+                              SLOT(nb_or, nb_or),
+                              SLOT(nb_xor, nb_xor),
+                              SLOT(nb_lshift, nb_lshift),
+                              SLOT(nb_rshift, nb_rshift),
+                              SLOT(nb_matrix_multiply, nb_matrix_multiply),
+                              SLOT(nb_inplace_add, nb_iadd),
+                              SLOT(nb_inplace_subtract, nb_isub),
+                              SLOT(nb_inplace_multiply, nb_imul),
+                              SLOT(nb_inplace_true_divide, nb_itruediv),
+                              SLOT(nb_inplace_floor_divide, nb_ifloordiv),
+                              SLOT(nb_inplace_remainder, nb_iremainder),
+                              SLOT(nb_inplace_power, nb_ipow),
+                              SLOT(nb_inplace_and, nb_iand),
+                              SLOT(nb_inplace_or, nb_ior),
+                              SLOT(nb_inplace_xor, nb_ixor),
+                              SLOT(nb_negative, nb_negative),
+                              SLOT(nb_positive, nb_positive),
+                              SLOT(nb_absolute, nb_absolute),
+                              SLOT(nb_invert, nb_invert),
+                              SLOT(nb_bool, nb_bool),
+                              SLOT(nb_float, nb_float),
+                              SLOT(nb_int, nb_int),
+                              SLOT(nb_index, nb_index),
+                              SLOT(mp_subscript, index_get),
+                              SLOT(mp_ass_subscript, index_set),
+                              SLOT(mp_length, tensor_length),
+                              SLOT(sq_length, tensor_length),
+                              SLOT(sq_item, sequence_item),
+                              SLOT(sq_contains, sequence_contains),
+                              {0, nullptr}};
 #undef SLOT
 
 PyType_Spec tensor_spec = {"pydl.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, tensor_slots};
@@ -415,7 +480,8 @@ PyType_Spec tensor_spec = {"pydl.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAUL
 
 bool init_tensor_type(PyObject* module) {
   TensorType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&tensor_spec));
-  return TensorType && init_tensor_attributes(TensorType) && PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(TensorType)) == 0;
+  return TensorType && init_tensor_attributes(TensorType) &&
+         PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(TensorType)) == 0;
 }
 
 }  // namespace pydl::python

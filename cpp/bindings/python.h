@@ -78,8 +78,7 @@ int guarded_int(F&& f) noexcept {
 // ---- tensors ---------------------------------------------------------------------------------------------------
 
 struct PyTensor {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* dict;
   PyObject* weakrefs;
 };
@@ -95,7 +94,7 @@ bool init_tensor_attributes(PyTypeObject* type);
 
 // ---- other objects ---------------------------------------------------------------------------------------------
 
-PyObject* wrap_dtype(DType dtype);  // new reference
+PyObject* wrap_dtype(DType dtype);             // new reference
 bool to_dtype_value(PyObject* o, DType* out);  // pydl.dtype, or float/int/bool/complex
 bool is_dtype(PyObject* o);
 PyObject* wrap_size(IntSpan sizes);

@@ -47,8 +47,8 @@ struct Shared {
   FreeBlock* medium[64] = {};
   std::multimap<size_t, void*> large;  // size -> block, free ones
   size_t cache_limit = 0;
-  size_t cached = 0;          // bytes in `medium` and `large`
-  size_t held = 0;            // bytes from the operating system
+  size_t cached = 0;  // bytes in `medium` and `large`
+  size_t held = 0;    // bytes from the operating system
   int64_t system_calls = 0;
   std::vector<struct ThreadCache*> threads;
   int64_t retired_small_bytes = 0, retired_count = 0;  // of threads that ended
@@ -88,7 +88,8 @@ struct CacheOwner {
 };
 
 ThreadCache* thread_cache() {
-  if (cache_pointer) [[likely]] return cache_pointer;
+  if (cache_pointer) [[likely]]
+    return cache_pointer;
   if (cache_gone) return nullptr;  // late frees of an ending thread go to the shared lists
   thread_local CacheOwner owner;
   return cache_pointer;
@@ -111,13 +112,9 @@ ThreadCache::~ThreadCache() {
 
 // ---- operating system ------------------------------------------------------------------------------------------
 
-[[noreturn]] void out_of_memory(size_t bytes) {
-  throw OutOfMemoryError(text("cannot allocate ", static_cast<uint64_t>(bytes), " bytes"));
-}
+[[noreturn]] void out_of_memory(size_t bytes) { throw OutOfMemoryError(text("cannot allocate ", static_cast<uint64_t>(bytes), " bytes")); }
 
-size_t physical_memory() {
-  return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-}
+size_t physical_memory() { return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 // Memory that the kernel could give without swapping or killing; SIZE_MAX where unknown. The kernel's
 // over-commit heuristic grants mappings that no memory stands behind, and kills the process on first touch.
@@ -342,7 +339,8 @@ void* allocate(size_t bytes) {
   const int c = bytes == 0 ? 0 : static_cast<int>((bytes - 1) / 64);
   ThreadCache* cache = thread_cache();
   if (!cache) return allocate_orphan(c);
-  if (!cache->list[c]) [[unlikely]] refill(*cache, c);
+  if (!cache->list[c]) [[unlikely]]
+    refill(*cache, c);
   FreeBlock* b = cache->list[c];
   cache->list[c] = b->next;
   --cache->count[c];
@@ -370,7 +368,8 @@ void deallocate(void* p, size_t bytes) noexcept {
   b->next = cache->list[c];
   cache->list[c] = b;
   cache->bytes.store(cache->bytes.load(std::memory_order_relaxed) - (c + 1) * 64, std::memory_order_relaxed);
-  if (++cache->count[c] > kThreadCacheMax) [[unlikely]] hand_over(*cache, c);
+  if (++cache->count[c] > kThreadCacheMax) [[unlikely]]
+    hand_over(*cache, c);
 }
 
 #endif

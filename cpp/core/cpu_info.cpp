@@ -1,10 +1,10 @@
 #include "core/cpu_info.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
-
-#include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -65,9 +65,7 @@ const CpuInfo& cpu_info() {
   return info;
 }
 
-const char* cpu_level_name(CpuLevel level) {
-  return level == CpuLevel::Avx512 ? "avx512" : level == CpuLevel::Avx2 ? "avx2" : "baseline";
-}
+const char* cpu_level_name(CpuLevel level) { return level == CpuLevel::Avx512 ? "avx512" : level == CpuLevel::Avx2 ? "avx2" : "baseline"; }
 
 namespace detail {
 CpuLevel active_level = cpu_info().level;

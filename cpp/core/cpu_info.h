@@ -9,9 +9,9 @@ namespace pydl {
 enum class CpuLevel : uint8_t { Baseline = 0, Avx2 = 1, Avx512 = 2 };
 
 struct CpuInfo {
-  CpuLevel supported;      // what the hardware and the operating system allow
-  CpuLevel level;          // in use: `supported`, lowered by PYDL_CPU_LEVEL
-  bool avx512_bf16;        // only when level == Avx512
+  CpuLevel supported;  // what the hardware and the operating system allow
+  CpuLevel level;      // in use: `supported`, lowered by PYDL_CPU_LEVEL
+  bool avx512_bf16;    // only when level == Avx512
   bool avx512_vnni;
   char brand[64];
   int64_t l1d_bytes, l2_bytes, l3_bytes;  // 0 where unknown

@@ -34,21 +34,21 @@ struct complex_half {
 };
 
 // PYDL_FOR_EACH_DTYPE(X): X(enumerator, C++ type, torch name)
-#define PYDL_FOR_EACH_DTYPE(X)               \
-  X(Bool, bool, "bool")                      \
-  X(UInt8, uint8_t, "uint8")                 \
-  X(Int8, int8_t, "int8")                    \
-  X(UInt16, uint16_t, "uint16")              \
-  X(Int16, int16_t, "int16")                 \
-  X(UInt32, uint32_t, "uint32")              \
-  X(Int32, int32_t, "int32")                 \
-  X(UInt64, uint64_t, "uint64")              \
-  X(Int64, int64_t, "int64")                 \
-  X(Float16, float16, "float16")             \
-  X(BFloat16, bfloat16, "bfloat16")          \
-  X(Float32, float, "float32")               \
-  X(Float64, double, "float64")              \
-  X(ComplexHalf, complex_half, "complex32")  \
+#define PYDL_FOR_EACH_DTYPE(X)                   \
+  X(Bool, bool, "bool")                          \
+  X(UInt8, uint8_t, "uint8")                     \
+  X(Int8, int8_t, "int8")                        \
+  X(UInt16, uint16_t, "uint16")                  \
+  X(Int16, int16_t, "int16")                     \
+  X(UInt32, uint32_t, "uint32")                  \
+  X(Int32, int32_t, "int32")                     \
+  X(UInt64, uint64_t, "uint64")                  \
+  X(Int64, int64_t, "int64")                     \
+  X(Float16, float16, "float16")                 \
+  X(BFloat16, bfloat16, "bfloat16")              \
+  X(Float32, float, "float32")                   \
+  X(Float64, double, "float64")                  \
+  X(ComplexHalf, complex_half, "complex32")      \
   X(Complex64, std::complex<float>, "complex64") \
   X(Complex128, std::complex<double>, "complex128")
 
@@ -56,14 +56,14 @@ template <DType>
 struct CppTypeOf;
 template <class>
 struct DTypeOf;
-#define PYDL_DTYPE_TRAITS(name, type, text)                  \
-  template <>                                                \
-  struct CppTypeOf<DType::name> {                            \
-    using Type = type;                                       \
-  };                                                         \
-  template <>                                                \
-  struct DTypeOf<type> {                                     \
-    static constexpr DType value = DType::name;              \
+#define PYDL_DTYPE_TRAITS(name, type, text)     \
+  template <>                                   \
+  struct CppTypeOf<DType::name> {               \
+    using Type = type;                          \
+  };                                            \
+  template <>                                   \
+  struct DTypeOf<type> {                        \
+    static constexpr DType value = DType::name; \
   };
 PYDL_FOR_EACH_DTYPE(PYDL_DTYPE_TRAITS)
 #undef PYDL_DTYPE_TRAITS
@@ -97,16 +97,15 @@ inline constexpr DType dtype_of = DTypeOf<T>::value;
 [[gnu::always_inline]] constexpr bool is_differentiable(DType d) { return d >= DType::Float16; }
 
 [[gnu::always_inline]] constexpr DType real_type(DType d) {
-  return d == DType::ComplexHalf  ? DType::Float16
-         : d == DType::Complex64  ? DType::Float32
-         : d == DType::Complex128 ? DType::Float64
-                                  : d;
+  return d == DType::ComplexHalf ? DType::Float16 : d == DType::Complex64 ? DType::Float32 : d == DType::Complex128 ? DType::Float64 : d;
 }
 [[gnu::always_inline]] constexpr DType complex_type(DType d) {
   return d == DType::Float64 ? DType::Complex128 : d == DType::Float16 ? DType::ComplexHalf : is_complex(d) ? d : DType::Complex64;
 }
 // The type in which arithmetic on `d` is carried out: the 16-bit formats compute in float32.
-[[gnu::always_inline]] constexpr DType compute_type(DType d) { return is_half(d) ? DType::Float32 : d == DType::ComplexHalf ? DType::Complex64 : d; }
+[[gnu::always_inline]] constexpr DType compute_type(DType d) {
+  return is_half(d) ? DType::Float32 : d == DType::ComplexHalf ? DType::Complex64 : d;
+}
 
 // torch's promotion table for two dtypes of equal category rank (torch.promote_types).
 DType promote_types(DType a, DType b);

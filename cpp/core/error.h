@@ -57,9 +57,10 @@ std::string text(const Args&... args) {
 }
 
 // Throws E(text(...)) when `condition` is false. The arguments are only evaluated on failure.
-#define PYDL_CHECK(condition, E, ...)                         \
-  do {                                                        \
-    if (!(condition)) [[unlikely]] throw E(::pydl::text(__VA_ARGS__)); \
+#define PYDL_CHECK(condition, E, ...)     \
+  do {                                    \
+    if (!(condition)) [[unlikely]]        \
+      throw E(::pydl::text(__VA_ARGS__)); \
   } while (0)
 
 }  // namespace pydl

@@ -22,9 +22,7 @@ struct bfloat16 {
   return {static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16)};
 }
 
-[[gnu::always_inline]] constexpr float to_float(bfloat16 value) {
-  return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
-}
+[[gnu::always_inline]] constexpr float to_float(bfloat16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
 
 // IEEE 754-2019 binary16. Denormals are handled by letting the float32 adder do the rounding.
 [[gnu::always_inline]] constexpr float16 to_float16(float value) {

@@ -6,9 +6,9 @@
 
 namespace pydl {
 
-int num_threads();                 // threads that a parallel region may use now
-void set_num_threads(int threads); // throws ValueError below 1; may be called at any time
-int default_num_threads();         // from OMP_NUM_THREADS, affinity mask and cgroup quota
+int num_threads();                  // threads that a parallel region may use now
+void set_num_threads(int threads);  // throws ValueError below 1; may be called at any time
+int default_num_threads();          // from OMP_NUM_THREADS, affinity mask and cgroup quota
 bool in_parallel_region();
 
 namespace detail {

@@ -92,7 +92,8 @@ Tensor empty(IntSpan sizes, DType dtype, const char* op) {
 }
 
 Tensor empty_strided(IntSpan sizes, IntSpan strides, DType dtype, const char* op) {
-  PYDL_CHECK(sizes.size() == strides.size(), ShapeError, op, "(): size and stride must have the same length, got ", sizes, " and ", strides);
+  PYDL_CHECK(sizes.size() == strides.size(), ShapeError, op, "(): size and stride must have the same length, got ", sizes, " and ",
+             strides);
   const int64_t n = checked_numel(sizes, item_size(dtype), op);
   int64_t last = 0;
   for (size_t i = 0; n != 0 && i < sizes.size(); ++i) {
@@ -156,24 +157,32 @@ DType promote_types(DType a, DType b) {
   const DType u = is_unsigned(a) ? a : b, s = is_unsigned(a) ? b : a;
   if (item_size(s) > item_size(u)) return s;
   switch (item_size(u)) {
-    case 1: return DType::Int16;
-    case 2: return DType::Int32;
-    default: return DType::Int64;
+    case 1:
+      return DType::Int16;
+    case 2:
+      return DType::Int32;
+    default:
+      return DType::Int64;
   }
 }
 
 DType default_dtype() { return g_default_dtype; }
 void set_default_dtype(DType dtype) {
-  PYDL_CHECK(is_floating(dtype), TypeError, "set_default_dtype(): only floating-point types are supported as the default type, got ", dtype);
+  PYDL_CHECK(is_floating(dtype), TypeError, "set_default_dtype(): only floating-point types are supported as the default type, got ",
+             dtype);
   g_default_dtype = dtype;
 }
 
 DType scalar_dtype(const Scalar& s) {
   switch (s.kind()) {
-    case Scalar::Kind::Bool: return DType::Bool;
-    case Scalar::Kind::Int: return DType::Int64;
-    case Scalar::Kind::Float: return g_default_dtype;
-    default: return complex_type(g_default_dtype);
+    case Scalar::Kind::Bool:
+      return DType::Bool;
+    case Scalar::Kind::Int:
+      return DType::Int64;
+    case Scalar::Kind::Float:
+      return g_default_dtype;
+    default:
+      return complex_type(g_default_dtype);
   }
 }
 
@@ -205,9 +214,9 @@ DType Promotion::result() const {
       const DType high = static_cast<DType>(best);
       // A complex number beside a real floating tensor keeps the tensor's precision.
       best = static_cast<int>(is_complex(d) && is_floating(high) ? complex_type(high) == DType::Complex128 ? DType::Complex128
-                                                                    : high == DType::Float16                ? DType::ComplexHalf
-                                                                                                            : DType::Complex64
-                                                                  : d);
+                                                                   : high == DType::Float16                ? DType::ComplexHalf
+                                                                                                           : DType::Complex64
+                                                                 : d);
     }
   }
   return best < 0 ? g_default_dtype : static_cast<DType>(best);

@@ -73,9 +73,9 @@ class TensorImpl final : public RefCounted, public Pooled {
   int64_t offset = 0;  // elements
   DType dtype;
   bool contiguous = true;
-  bool requires_grad = false;   // a leaf's own flag; non-leaves say it through their grad_fn
+  bool requires_grad = false;          // a leaf's own flag; non-leaves say it through their grad_fn
   bool is_inference = inference_mode;  // made in inference mode
-  bool wrapped_number = false;  // stands for a Python number in type promotion
+  bool wrapped_number = false;         // stands for a Python number in type promotion
   bool is_parameter = false;
   Dims sizes, strides;
   std::unique_ptr<AutogradMetaBase> autograd;

@@ -19,29 +19,27 @@ struct ByDType {
 };
 
 #if defined(__x86_64__)
-#define PYDL_KERNEL(Type, name)                                                 \
-  namespace baseline {                                                          \
-  extern const Type name;                                                       \
-  }                                                                             \
-  namespace avx2 {                                                              \
-  extern const Type name;                                                       \
-  }                                                                             \
-  namespace avx512 {                                                            \
-  extern const Type name;                                                       \
-  }                                                                             \
-  [[gnu::always_inline]] inline const Type& name() {                            \
-    const ::pydl::CpuLevel level = ::pydl::cpu_level();                         \
-    return level == ::pydl::CpuLevel::Avx512 ? avx512::name                     \
-           : level == ::pydl::CpuLevel::Avx2 ? avx2::name                       \
-                                             : baseline::name;                  \
-  }                                                                             \
+#define PYDL_KERNEL(Type, name)                                                                                              \
+  namespace baseline {                                                                                                       \
+  extern const Type name;                                                                                                    \
+  }                                                                                                                          \
+  namespace avx2 {                                                                                                           \
+  extern const Type name;                                                                                                    \
+  }                                                                                                                          \
+  namespace avx512 {                                                                                                         \
+  extern const Type name;                                                                                                    \
+  }                                                                                                                          \
+  [[gnu::always_inline]] inline const Type& name() {                                                                         \
+    const ::pydl::CpuLevel level = ::pydl::cpu_level();                                                                      \
+    return level == ::pydl::CpuLevel::Avx512 ? avx512::name : level == ::pydl::CpuLevel::Avx2 ? avx2::name : baseline::name; \
+  }                                                                                                                          \
   static_assert(true)
 #else
-#define PYDL_KERNEL(Type, name)                                                 \
-  namespace baseline {                                                          \
-  extern const Type name;                                                       \
-  }                                                                             \
-  [[gnu::always_inline]] inline const Type& name() { return baseline::name; }   \
+#define PYDL_KERNEL(Type, name)                                               \
+  namespace baseline {                                                        \
+  extern const Type name;                                                     \
+  }                                                                           \
+  [[gnu::always_inline]] inline const Type& name() { return baseline::name; } \
   static_assert(true)
 #endif
 

@@ -17,16 +17,35 @@ enum OpFlag : uint32_t {
   Method = 2,
   Inplace = 4,
   Out = 8,
-  Nn = 16,        // pydl.nn.functional only
-  Linalg = 32,    // pydl.linalg
-  Special = 64,   // pydl.special
-  Private = 128,  // pydl._C._ops, for the Python layer
+  Nn = 16,            // pydl.nn.functional only
+  Linalg = 32,        // pydl.linalg
+  Special = 64,       // pydl.special
+  Private = 128,      // pydl._C._ops, for the Python layer
   InplaceOnly = 256,  // the function itself writes its first argument; the name ends with '_'
 };
 
 enum class ArgKind : uint8_t {
-  Tensor, OptTensor, Operand, Scalar, OptScalar, Int, OptInt, Float, OptFloat, Bool, OptBool, Ints, OptInts,
-  DType, OptDType, Str, OptStr, Tensors, Generator, Device, MemoryFormat,
+  Tensor,
+  OptTensor,
+  Operand,
+  Scalar,
+  OptScalar,
+  Int,
+  OptInt,
+  Float,
+  OptFloat,
+  Bool,
+  OptBool,
+  Ints,
+  OptInts,
+  DType,
+  OptDType,
+  Str,
+  OptStr,
+  Tensors,
+  Generator,
+  Device,
+  MemoryFormat,
 };
 
 struct Param {
@@ -265,10 +284,12 @@ void box(Result& r, std::tuple<Ts...> t) {
   r.kind = Result::Kind::Tuple;
   r.count = sizeof...(Ts);
   static_assert(sizeof...(Ts) <= 4);
-  std::apply([&](auto&... x) {
-    int i = 0;
-    ((r.tensors[i++] = std::move(x)), ...);
-  }, t);
+  std::apply(
+      [&](auto&... x) {
+        int i = 0;
+        ((r.tensors[i++] = std::move(x)), ...);
+      },
+      t);
 }
 inline void box(Result& r, std::vector<Tensor> v) {
   r.kind = Result::Kind::List;
@@ -360,12 +381,12 @@ struct OpRegistration {
 #define PYDL_OP_CONCAT2(a, b) a##b
 #define PYDL_OP_CONCAT(a, b) PYDL_OP_CONCAT2(a, b)
 // PYDL_OP(function, "name(input: Tensor, ...) -> Tensor", Function | Method, R"doc(...)doc");
-#define PYDL_OP(fn, text_, flags_, doc_)                                                                             \
-  static_assert(::pydl::detail::signature_matches<decltype(&fn)>(::pydl::detail::parse_signature(text_)),            \
-                "the signature of this op disagrees with its C++ function");                                         \
-  static ::pydl::Op PYDL_OP_CONCAT(pydl_op_, __LINE__){::pydl::detail::parse_signature(text_), text_, doc_, (flags_), \
-                                                       ::pydl::detail::takes_dest<decltype(&fn)>(),                  \
-                                                       &::pydl::detail::invoke<&fn>, nullptr};                       \
+#define PYDL_OP(fn, text_, flags_, doc_)                                                                           \
+  static_assert(::pydl::detail::signature_matches<decltype(&fn)>(::pydl::detail::parse_signature(text_)),          \
+                "the signature of this op disagrees with its C++ function");                                       \
+  static ::pydl::Op PYDL_OP_CONCAT(pydl_op_, __LINE__){                                                            \
+      ::pydl::detail::parse_signature(text_), text_,  doc_, (flags_), ::pydl::detail::takes_dest<decltype(&fn)>(), \
+      &::pydl::detail::invoke<&fn>,           nullptr};                                                            \
   static const ::pydl::detail::OpRegistration PYDL_OP_CONCAT(pydl_op_registration_, __LINE__)(PYDL_OP_CONCAT(pydl_op_, __LINE__))
 
 }  // namespace pydl

@@ -53,8 +53,15 @@ inline double polygamma_scalar(int n, double x) {
   const double tail = 1 / __builtin_powi(x, n + 1);
   sum += x * tail / (s - 1) + 0.5 * tail;
   // B_2j / (2j)!
-  static constexpr double series[] = {1.0 / 12,          -1.0 / 720,         1.0 / 30240,          -1.0 / 1209600,       1.0 / 47900160,
-                                      -691.0 / 1307674368000.0, 1.0 / 74724249600.0, -3617.0 / 10670622842880000.0, 43867.0 / 5109094217170944000.0};
+  static constexpr double series[] = {1.0 / 12,
+                                      -1.0 / 720,
+                                      1.0 / 30240,
+                                      -1.0 / 1209600,
+                                      1.0 / 47900160,
+                                      -691.0 / 1307674368000.0,
+                                      1.0 / 74724249600.0,
+                                      -3617.0 / 10670622842880000.0,
+                                      43867.0 / 5109094217170944000.0};
   double term = s * tail / x;  // s (s+1) ... (s+2j-2) x^(-s-2j+1)
   for (int j = 0; j < 9; ++j) {
     sum += series[j] * term;

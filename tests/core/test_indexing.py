@@ -23,7 +23,13 @@ def expression(r: random.Random, shape: tuple[int, ...]) -> tuple[Any, ...]:
         if kind <= 1 and n:
             items.append(r.randrange(-n, n))
         elif kind <= 3:
-            items.append(slice(r.choice([None, *range(-n - 1, n + 2)]), r.choice([None, *range(-n - 1, n + 2)]), r.choice([None, 1, 2, 3])))
+            items.append(
+                slice(
+                    r.choice([None, *range(-n - 1, n + 2)]),
+                    r.choice([None, *range(-n - 1, n + 2)]),
+                    r.choice([None, 1, 2, 3]),
+                )
+            )
         elif kind == 4:
             items.append(None)
             continue
@@ -47,7 +53,10 @@ def expression(r: random.Random, shape: tuple[int, ...]) -> tuple[Any, ...]:
             items.append(slice(None))
         position += 1
     if advanced and any(isinstance(i, int) for i in items):  # NumPy counts integers as advanced: another order of dims
-        items = [slice(i, i + 1) if isinstance(i, int) and i >= 0 else slice(None) if isinstance(i, int) else i for i in items]
+        items = [
+            slice(i, i + 1) if isinstance(i, int) and i >= 0 else slice(None) if isinstance(i, int) else i
+            for i in items
+        ]
     return tuple(items)
 
 
@@ -77,7 +86,10 @@ def test_random_expressions(seed: int) -> None:
             target, reference = pydl.tensor(array), array.copy()
             target[key] = value if isinstance(value, float) else pydl.tensor(value)
             reference[index] = value
-            if not any(isinstance(i, np.ndarray) and i.dtype != bool and len(set(i % shape[0] if i.size else i)) < i.size for i in index):
+            if not any(
+                isinstance(i, np.ndarray) and i.dtype != bool and len(set(i % shape[0] if i.size else i)) < i.size
+                for i in index
+            ):
                 assert np.array_equal(target.numpy(), reference), what
         # gradient of a read: where and how often each element was taken
         leaf = pydl.tensor(array).requires_grad_()
@@ -87,7 +99,11 @@ def test_random_expressions(seed: int) -> None:
         np.add.at(slope, index, weights)
         assert np.allclose(leaf.grad.numpy(), slope), what
         # gradient of a write: none where overwritten, and the value's own
-        if expected.size and len(set(map(id, index))) == len(index) and not any(isinstance(i, np.ndarray) and i.dtype != bool for i in index):
+        if (
+            expected.size
+            and len(set(map(id, index))) == len(index)
+            and not any(isinstance(i, np.ndarray) and i.dtype != bool for i in index)
+        ):
             leaf = pydl.tensor(array).requires_grad_()
             value = pydl.tensor(np.ones(expected.shape)).requires_grad_()
             changed = leaf * 2
@@ -113,7 +129,18 @@ def test_mixed_integers_and_tensors_as_torch() -> None:
     torch = pytest.importorskip("torch")
     array = np.arange(120.0).reshape(2, 3, 4, 5)
     i, j = np.array([0, 1]), np.array([1, 0])
-    keys = [(i, slice(None), j), (slice(None), i, 0), (0, slice(None), i), (i[:, None], j), (..., i, j), (None, i), (i, None, j), (slice(None), i, j), (True, i), (i, 1, ..., j)]
+    keys = [
+        (i, slice(None), j),
+        (slice(None), i, 0),
+        (0, slice(None), i),
+        (i[:, None], j),
+        (..., i, j),
+        (None, i),
+        (i, None, j),
+        (slice(None), i, j),
+        (True, i),
+        (i, 1, ..., j),
+    ]
     for key in keys:
         ours = tuple(pydl.tensor(k) if isinstance(k, np.ndarray) else k for k in key)
         theirs = tuple(torch.tensor(k) if isinstance(k, np.ndarray) else k for k in key)

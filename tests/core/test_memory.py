@@ -27,7 +27,9 @@ def train_step(w1: pydl.Tensor, w2: pydl.Tensor, x: pydl.Tensor, y: pydl.Tensor)
 
 def tensors(n: int = 64) -> list[pydl.Tensor]:
     rng = np.random.default_rng(0)
-    w1, w2, x, y = (pydl.tensor(rng.standard_normal(s).astype(np.float32) * 0.1) for s in ((n, n), (n, 8), (32, n), (32, 8)))
+    w1, w2, x, y = (
+        pydl.tensor(rng.standard_normal(s).astype(np.float32) * 0.1) for s in ((n, n), (n, 8), (32, n), (32, 8))
+    )
     return [w1.requires_grad_(), w2.requires_grad_(), x, y]
 
 
@@ -116,7 +118,13 @@ def test_out_of_memory_under_a_limit() -> None:
         assert (x + x).tolist() == [2.0] * 10
         print("usable")
     """)
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, timeout=120)
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert out.stdout.strip() == "usable", out.stderr
 
 

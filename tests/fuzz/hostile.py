@@ -102,7 +102,9 @@ def fill(r: random.Random, dtype: Any, shape: tuple[int, ...]) -> Any:
 def tensor(r: random.Random, shape: tuple[int, ...] | None = None, dtype: Any = None) -> Any:
     if shape is None:
         shape = r.choice(SHAPES)
-    dtype = dtype or r.choice(DTYPES if r.random() < 0.5 else [pydl.float32, pydl.float64, pydl.float32, pydl.int64, pydl.bool])
+    dtype = dtype or r.choice(
+        DTYPES if r.random() < 0.5 else [pydl.float32, pydl.float64, pydl.float32, pydl.int64, pydl.bool]
+    )
     t = fill(r, dtype, shape)
     layout = r.randrange(10)
     if layout == 0 and t.ndim >= 2:
@@ -188,10 +190,41 @@ def number(r: random.Random) -> Any:
         return r.choice(SMALL_INTS)
     if p < 0.85:
         return r.choice(HUGE_INTS)
-    return r.choice([True, False, 1j, complex("nan"), np.float32(2), np.int8(-3), pydl.tensor(2.5), pydl.tensor([1.0, 2.0]), "1", 10**400])
+    return r.choice(
+        [
+            True,
+            False,
+            1j,
+            complex("nan"),
+            np.float32(2),
+            np.int8(-3),
+            pydl.tensor(2.5),
+            pydl.tensor([1.0, 2.0]),
+            "1",
+            10**400,
+        ]
+    )
 
 
-STRINGS = ["floor", "trunc", "mean", "sum", "none", "", "fro", "nuc", "ij", "left", "linear", "constant", "tanh", "x" * 300, "\0", "\ud800", "é"]
+STRINGS = [
+    "floor",
+    "trunc",
+    "mean",
+    "sum",
+    "none",
+    "",
+    "fro",
+    "nuc",
+    "ij",
+    "left",
+    "linear",
+    "constant",
+    "tanh",
+    "x" * 300,
+    "\0",
+    "\ud800",
+    "é",
+]
 
 
 def value(r: random.Random, kind: str, base: tuple[int, ...]) -> Any:
@@ -267,7 +300,11 @@ class Target:
         self.label, self.call = label, call
         self.parameters = parameters(signature[0])
         self.takes_out = bool(signature[1] & 8)
-        self.names = {signature[0].partition("(")[0].strip(), label.rpartition(".")[2], label.rpartition(".")[2].rstrip("_")}
+        self.names = {
+            signature[0].partition("(")[0].strip(),
+            label.rpartition(".")[2],
+            label.rpartition(".")[2].rstrip("_"),
+        }
 
     def make(self, r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
         base = r.choice(SHAPES)
@@ -285,7 +322,9 @@ class Target:
             else:
                 args.append(v)
         if r.random() < 0.03:
-            kwargs[r.choice(["dim", "axis", "keepdims", "bogus", "input", "self", "out", "other", "", "\ud800"])] = garbage(r)
+            kwargs[r.choice(["dim", "axis", "keepdims", "bogus", "input", "self", "out", "other", "", "\ud800"])] = (
+                garbage(r)
+            )
         if r.random() < 0.02:
             args.append(garbage(r))
         if r.random() < 0.01 and args:
@@ -330,7 +369,9 @@ def _index(r: random.Random, base: tuple[int, ...]) -> Any:
         if p < 0.72:
             return ...
         if p < 0.85:
-            return tensor(r, r.choice(SHAPES[:14]), r.choice([pydl.int64, pydl.bool, pydl.uint8, pydl.int32, pydl.float32]))
+            return tensor(
+                r, r.choice(SHAPES[:14]), r.choice([pydl.int64, pydl.bool, pydl.uint8, pydl.int32, pydl.float32])
+            )
         if p < 0.9:
             return r.choice([[0], [0, 1], [-1, 2**62], [True, False], [], [[0], [1]], np.array([0, 1]), True, False])
         if p < 0.96:
@@ -348,7 +389,9 @@ def _getitem(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str,
 def _setitem(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
     t = tensor(r)
     index = _index(r, tuple(t.shape))
-    new = r.choice([lambda: number(r), lambda: tensor(r, related(r, tuple(t.shape))), lambda: t.detach(), lambda: garbage(r)])()
+    new = r.choice(
+        [lambda: number(r), lambda: tensor(r, related(r, tuple(t.shape))), lambda: t.detach(), lambda: garbage(r)]
+    )()
     return pydl.Tensor.__setitem__, [t, index, new], {}
 
 
@@ -374,7 +417,11 @@ def _method(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, 
     t = tensor(r)
     name = r.choice([n for n in PLAIN_METHODS if hasattr(t, n)])
     kinds = ["int", "Size", "dtype", "Tensor", "Number", "device", "str"]
-    return getattr(t, name), [value(r, r.choice(kinds), tuple(t.shape)) for _ in range(r.choice([0, 0, 1, 1, 2, 4]))], {}
+    return (
+        getattr(t, name),
+        [value(r, r.choice(kinds), tuple(t.shape)) for _ in range(r.choice([0, 0, 1, 1, 2, 4]))],
+        {},
+    )
 
 
 def _module_function(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
@@ -386,7 +433,22 @@ def _module_function(r: random.Random) -> tuple[Callable[..., Any], list[Any], d
         return [nested(depth - 1) for _ in range(r.randrange(4))]
 
     buffer = bytearray(r.randrange(70))
-    equations = ["ij,jk->ik", "ii", "i,i", "...i,...i->...", "ab,ab", "i->", "->", "ij->ji", "iij->j", "i,j->ij", ",", "a" * 60, "->ii", "é"]
+    equations = [
+        "ij,jk->ik",
+        "ii",
+        "i,i",
+        "...i,...i->...",
+        "ab,ab",
+        "i->",
+        "->",
+        "ij->ji",
+        "iij->j",
+        "i,j->ij",
+        ",",
+        "a" * 60,
+        "->ii",
+        "é",
+    ]
     name, args, kwargs = r.choice([
         lambda: ("tensor", [nested(r.randrange(4))], {"dtype": value(r, "dtype | None", base)}),
         lambda: ("as_tensor", [nested(r.randrange(4)), value(r, "dtype | None", base)], {}),
@@ -472,7 +534,7 @@ def run_call(all_targets: list[Target], seed: int, i: int, announce: Callable[[s
         target = r.choice(all_targets)
         label, make, names = target.label, target.make, target.names
     call, args, kwargs = make(r)
-    text = f"#{i} {label} {getattr(call, '__name__', '')}({', '.join(describe(a) for a in args)}, {({k: describe(v) for k, v in kwargs.items()})})"
+    text = f"#{i} {label} {getattr(call, '__name__', '')}({', '.join(describe(a) for a in args)}, { ({k: describe(v) for k, v in kwargs.items()}) })"
     announce(text)
     start = time.monotonic()
     complaint = None
@@ -481,8 +543,20 @@ def run_call(all_targets: list[Target], seed: int, i: int, announce: Callable[[s
         announce(text + " -> using the result")
         names = set()
         use(result, r)
-    except (TypeError, ValueError, IndexError, RuntimeError, OverflowError, MemoryError, NotImplementedError, BufferError, AttributeError) as e:
-        checked = isinstance(e, (TypeError, ValueError, IndexError, RuntimeError, OverflowError)) and not isinstance(e, MemoryError)
+    except (
+        TypeError,
+        ValueError,
+        IndexError,
+        RuntimeError,
+        OverflowError,
+        MemoryError,
+        NotImplementedError,
+        BufferError,
+        AttributeError,
+    ) as e:
+        checked = isinstance(e, (TypeError, ValueError, IndexError, RuntimeError, OverflowError)) and not isinstance(
+            e, MemoryError
+        )
         if names and checked and not any(n in str(e) for n in names) and "keywords must be strings" not in str(e):
             complaint = f"the message does not name the op: {type(e).__name__}: {str(e)[:200]}"
     except ZeroDivisionError as e:
@@ -510,6 +584,7 @@ def child(seed: int, first: int, last: int, board: mmap.mmap, log: str, pipe: in
     all_targets = targets()
 
     for i in range(first, last):
+
         def announce(text: str, i: int = i) -> None:
             data = text.encode("utf-8", "replace")[:3000]
             board[:12] = i.to_bytes(8, "little") + len(data).to_bytes(4, "little")
@@ -573,7 +648,9 @@ def run_batch(seed: int, first: int, last: int) -> tuple[int, list[tuple[int, st
     return reached, complaints
 
 
-def hostile(calls: int, seed: int = 0, first: int = 0, stop_after: int = 50, verbose: bool = False) -> list[tuple[int, str]]:
+def hostile(
+    calls: int, seed: int = 0, first: int = 0, stop_after: int = 50, verbose: bool = False
+) -> list[tuple[int, str]]:
     """Makes `calls` hostile calls and returns (number, complaint) pairs."""
     complaints: list[tuple[int, str]] = []
     at, end = first, first + calls

@@ -31,7 +31,9 @@ def test_harness_sees_crashes_and_bad_messages(monkeypatch: pytest.MonkeyPatch) 
         assert found and expected in found[0][1] and "broken" in found[0][1]
 
 
-@pytest.mark.parametrize("make", [lambda s: pydl.device(s), lambda s: pydl.Generator(s), lambda s: pydl.zeros(2, device=s)])
+@pytest.mark.parametrize(
+    "make", [lambda s: pydl.device(s), lambda s: pydl.Generator(s), lambda s: pydl.zeros(2, device=s)]
+)
 def test_lone_surrogates_as_device(make) -> None:
     with pytest.raises((RuntimeError, UnicodeError)):
         make("\ud800")

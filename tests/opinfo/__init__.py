@@ -59,7 +59,9 @@ class Maker:
             return np.asarray(values + 1j * self.rng.uniform(low, high, shape)).astype(self.dtype)
         if "int" in self.dtype:
             first, last = (max(low, 0) if self.dtype[0] == "u" else low), high
-            return np.asarray(self.rng.integers(int(np.ceil(first)), max(int(last), int(np.ceil(first))) + 1, shape)).astype(self.dtype)
+            return np.asarray(
+                self.rng.integers(int(np.ceil(first)), max(int(last), int(np.ceil(first))) + 1, shape)
+            ).astype(self.dtype)
         return np.asarray(values).astype(self.dtype)
 
     def index(self, bound: int, *shape: int) -> np.ndarray:
@@ -139,7 +141,15 @@ def unary(m: Maker) -> Iterator[Sample]:
 
 
 def binary(m: Maker) -> Iterator[Sample]:
-    for a, b in [((), ()), ((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((0, 3), (1,)), ((4, 1, 2), (3, 1)), ((19,), (19,))]:
+    for a, b in [
+        ((), ()),
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((2, 1), (1, 3)),
+        ((0, 3), (1,)),
+        ((4, 1, 2), (3, 1)),
+        ((19,), (19,)),
+    ]:
         yield Sample(m(*a), m(*b))
 
 

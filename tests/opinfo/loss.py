@@ -18,7 +18,9 @@ def along(f: Any) -> Any:
 
 
 def softmax_samples(m: Maker) -> Any:
-    return (Sample(m(*s), d) for s, d in [((3,), 0), ((2, 3), 1), ((2, 3), 0), ((2, 3, 4), -2), ((2, 37), 1), ((0, 3), 1)])
+    return (
+        Sample(m(*s), d) for s, d in [((3,), 0), ((2, 3), 1), ((2, 3), 0), ((2, 3, 4), -2), ((2, 37), 1), ((0, 3), 1)]
+    )
 
 
 op("softmax special.softmax", along(special.softmax), softmax_samples, errors=[BAD_DIM])
@@ -34,7 +36,11 @@ def reduced(f: Any) -> Any:
 
 
 def pair(low: float = -2.0, high: float = 2.0, **options: Any) -> Any:
-    return lambda m: (Sample(m(*s, low=low, high=high), m(*s, low=low, high=high), reduction=r, **options) for s in [(3,), (2, 3)] for r in ("mean", "sum", "none"))
+    return lambda m: (
+        Sample(m(*s, low=low, high=high), m(*s, low=low, high=high), reduction=r, **options)
+        for s in [(3,), (2, 3)]
+        for r in ("mean", "sum", "none")
+    )
 
 
 BAD = [((np.ones(2), np.ones(2), "nope"), WRONG, "reduction|nope"), ((np.ones(2), np.ones(3)), RuntimeError, r"\(\)")]
@@ -49,8 +55,18 @@ op("nn.mse_loss", reduced(lambda a, b: (a - b) ** 2), pair(), errors=BAD)
 op("nn.l1_loss", reduced(lambda a, b: np.abs(a - b)), pair(), errors=BAD)
 op("nn.huber_loss", reduced(huber), pair(delta=0.7), errors=BAD)
 op("nn.smooth_l1_loss", reduced(lambda a, b, beta=1.0: huber(a, b, beta) / beta), pair(beta=0.7), errors=BAD)
-op("nn.binary_cross_entropy", reduced(lambda a, b: -(b * np.log(a) + (1 - b) * np.log(1 - a))), pair(0.1, 0.9), errors=[((np.ones(2) * 0.5, np.ones(3)), WRONG, "binary_cross_entropy")])
-op("nn.binary_cross_entropy_with_logits", reduced(lambda a, b: (1 - b) * a + np.logaddexp(0, -a)), pair(0.1, 0.9), errors=[((np.ones(2), np.ones(3)), WRONG, "binary_cross_entropy")])
+op(
+    "nn.binary_cross_entropy",
+    reduced(lambda a, b: -(b * np.log(a) + (1 - b) * np.log(1 - a))),
+    pair(0.1, 0.9),
+    errors=[((np.ones(2) * 0.5, np.ones(3)), WRONG, "binary_cross_entropy")],
+)
+op(
+    "nn.binary_cross_entropy_with_logits",
+    reduced(lambda a, b: (1 - b) * a + np.logaddexp(0, -a)),
+    pair(0.1, 0.9),
+    errors=[((np.ones(2), np.ones(3)), WRONG, "binary_cross_entropy")],
+)
 op("nn.kl_div", reduced(lambda a, b: special.xlogy(b, b) - b * a), pair(0.2, 0.9), errors=BAD)
 
 
@@ -72,4 +88,9 @@ def classes(m: Maker) -> Any:
 TARGETS = [((np.ones((2, 3)), np.array([0, 3])), (IndexError, *WRONG), "arget|cross|nll"), ((np.ones((2, 3)), np.array([0, 1, 1])), WRONG, "cross_entropy|nll"),
            ((np.ones((2, 3)), np.array([0, -1])), (IndexError, *WRONG), "arget|cross|nll")]  # fmt: skip
 op("nn.nll_loss", nll, classes, errors=TARGETS)
-op("nn.cross_entropy", lambda a, *args, **options: nll(special.log_softmax(a, axis=1), *args, **options), classes, errors=TARGETS)
+op(
+    "nn.cross_entropy",
+    lambda a, *args, **options: nll(special.log_softmax(a, axis=1), *args, **options),
+    classes,
+    errors=TARGETS,
+)

@@ -15,14 +15,32 @@ COMPLEX = (*FLOATS, "complex64", "complex128")
 ANY = (-3.0, 3.0)
 
 
-def one(name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tuple[str, ...] = REALS, **options: Any) -> None:
+def one(
+    name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tuple[str, ...] = REALS, **options: Any
+) -> None:
     op(name, reference, unary, domain=domain, dtypes=dtypes, pointwise=True, **options)
 
 
-def two(name: str, reference: Any, domain: tuple[float, float] = ANY, dtypes: tuple[str, ...] = REALS, samples: Any = binary_number, **options: Any) -> None:
+def two(
+    name: str,
+    reference: Any,
+    domain: tuple[float, float] = ANY,
+    dtypes: tuple[str, ...] = REALS,
+    samples: Any = binary_number,
+    **options: Any,
+) -> None:
     kind = np.float64 if "float64" in dtypes else np.int64
     mismatch = ((np.ones(2, kind), np.ones(3, kind)), RuntimeError, "must match|broadcast")
-    op(name, reference, samples, domain=domain, dtypes=dtypes, pointwise=True, errors=[mismatch, *options.pop("errors", [])], **options)
+    op(
+        name,
+        reference,
+        samples,
+        domain=domain,
+        dtypes=dtypes,
+        pointwise=True,
+        errors=[mismatch, *options.pop("errors", [])],
+        **options,
+    )
 
 
 def scaled(f: Any) -> Any:
@@ -40,7 +58,9 @@ def with_alpha(m: Maker) -> Iterator[Sample]:
 
 
 def divided(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
-    return {None: np.true_divide, "floor": np.floor_divide, "trunc": lambda x, y: np.trunc(np.true_divide(x, y))}[rounding_mode](a, b)
+    return {None: np.true_divide, "floor": np.floor_divide, "trunc": lambda x, y: np.trunc(np.true_divide(x, y))}[
+        rounding_mode
+    ](a, b)
 
 
 def divisions(m: Maker) -> Iterator[Sample]:
@@ -54,7 +74,12 @@ def divisions(m: Maker) -> Iterator[Sample]:
 NO_BOOL = tuple(d for d in REALS if d != "bool")
 two("add", scaled(np.add), dtypes=ALL, samples=with_alpha)
 two("sub subtract", scaled(np.subtract), dtypes=(*NO_BOOL, "complex64", "complex128"), samples=with_alpha)
-two("rsub", lambda a, b, alpha=1: np.subtract(b, np.asarray(alpha).astype(a.dtype) * a), dtypes=NO_BOOL, samples=with_alpha)
+two(
+    "rsub",
+    lambda a, b, alpha=1: np.subtract(b, np.asarray(alpha).astype(a.dtype) * a),
+    dtypes=NO_BOOL,
+    samples=with_alpha,
+)
 two("mul multiply", np.multiply, dtypes=ALL)
 two("div divide", divided, (0.5, 3), dtypes=(*REALS[:-1], "complex64", "complex128")[:7], samples=divisions)
 two("true_divide", np.true_divide, (0.5, 3), dtypes=NO_BOOL)
@@ -70,7 +95,13 @@ def powers(m: Maker) -> Iterator[Sample]:
     yield Sample(2, m(3))
 
 
-two("pow", lambda a, b: np.power(np.asarray(a).astype(getattr(b, "dtype", None) or a.dtype) if isinstance(a, int) else a, b), (0.3, 3), (*NO_BOOL, "complex128"), powers)
+two(
+    "pow",
+    lambda a, b: np.power(np.asarray(a).astype(getattr(b, "dtype", None) or a.dtype) if isinstance(a, int) else a, b),
+    (0.3, 3),
+    (*NO_BOOL, "complex128"),
+    powers,
+)
 one("neg negative", np.negative, dtypes=(*NO_BOOL, "complex64", "complex128"))
 one("abs absolute", np.abs, dtypes=(*NO_BOOL, "complex64", "complex128"))
 one("sign", np.sign, dtypes=NO_BOOL)
@@ -95,7 +126,14 @@ op("clamp_min", np.maximum, lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 
 op("clamp_max", np.minimum, lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 2)]), dtypes=NO_BOOL, pointwise=True)
 
 for _name, _f in [("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor)]:
-    two(f"bitwise_{_name}", _f, (0, 9), INTS, grad=False, errors=[((np.ones(2), np.ones(2)), (RuntimeError, NotImplementedError), "bitwise|float")])
+    two(
+        f"bitwise_{_name}",
+        _f,
+        (0, 9),
+        INTS,
+        grad=False,
+        errors=[((np.ones(2), np.ones(2)), (RuntimeError, NotImplementedError), "bitwise|float")],
+    )
 two("bitwise_left_shift", np.left_shift, (0, 5), INTS[:-1], grad=False)
 two("bitwise_right_shift", np.right_shift, (0, 5), INTS[:-1], grad=False)
 one("bitwise_not", np.invert, dtypes=INTS, grad=False)
@@ -117,13 +155,38 @@ def wheres(m: Maker) -> Iterator[Sample]:
     yield Sample(m.mask(0, 3), m(3), m())
 
 
-op("where", np.where, wheres, dtypes=ALL, errors=[((np.ones(2), np.ones(2), np.ones(2)), RuntimeError, "where"), ((np.ones(2, bool), np.ones(3), 1), RuntimeError, "where")])
+op(
+    "where",
+    np.where,
+    wheres,
+    dtypes=ALL,
+    errors=[
+        ((np.ones(2), np.ones(2), np.ones(2)), RuntimeError, "where"),
+        ((np.ones(2, bool), np.ones(3), 1), RuntimeError, "where"),
+    ],
+)
 op("masked_fill", lambda a, mask, v: np.where(mask, np.asarray(v).astype(a.dtype), a),
    lambda m: (Sample(m(*s), m.mask(*k), 1) for s, k in [((2, 3), (2, 3)), ((2, 3), (3,)), ((), ()), ((0, 3), (3,))]), dtypes=ALL,
    errors=[((np.ones(2), np.ones(2), 1), RuntimeError, "mask")])  # fmt: skip
-op("equal", lambda a, b: a.shape == b.shape and bool(np.all(a == b)), lambda m: iter([Sample(m(3), m(3)), Sample(m(2), m(3)), Sample(m(0), m(0))]), dtypes=ALL, grad=False)
-op("isclose", lambda a, b, **k: np.isclose(a, b, **k), lambda m: iter([Sample(m(3), m(3)), Sample(m(2, 3), m(3), rtol=0.5, atol=0.5)]), grad=False)
-op("allclose", lambda a, b, **k: bool(np.allclose(a, b, **k)), lambda m: iter([Sample(m(3), m(3)), Sample(m(0), m(0)), Sample(m(3), m(3), rtol=9.0)]), grad=False)
+op(
+    "equal",
+    lambda a, b: a.shape == b.shape and bool(np.all(a == b)),
+    lambda m: iter([Sample(m(3), m(3)), Sample(m(2), m(3)), Sample(m(0), m(0))]),
+    dtypes=ALL,
+    grad=False,
+)
+op(
+    "isclose",
+    lambda a, b, **k: np.isclose(a, b, **k),
+    lambda m: iter([Sample(m(3), m(3)), Sample(m(2, 3), m(3), rtol=0.5, atol=0.5)]),
+    grad=False,
+)
+op(
+    "allclose",
+    lambda a, b, **k: bool(np.allclose(a, b, **k)),
+    lambda m: iter([Sample(m(3), m(3)), Sample(m(0), m(0)), Sample(m(3), m(3), rtol=9.0)]),
+    grad=False,
+)
 
 one("exp", np.exp, dtypes=(*REALS, "complex64", "complex128"))
 one("exp2", np.exp2)
@@ -151,7 +214,13 @@ one("floor", np.floor, (0.1, 0.9), FLOATS)
 one("ceil", np.ceil, (0.1, 0.9), FLOATS)
 one("trunc fix", np.trunc, (0.1, 0.9), FLOATS)
 one("frac", lambda a: a - np.trunc(a), (0.1, 0.9), FLOATS)
-op("round", lambda a, decimals=0: np.round(a, decimals), lambda m: (Sample(m(*s), **k) for s in [(), (3,), (0,)] for k in ({}, {"decimals": 2})), domain=(0.1, 0.45), dtypes=FLOATS)
+op(
+    "round",
+    lambda a, decimals=0: np.round(a, decimals),
+    lambda m: (Sample(m(*s), **k) for s in [(), (3,), (0,)] for k in ({}, {"decimals": 2})),
+    domain=(0.1, 0.45),
+    dtypes=FLOATS,
+)
 one("erf special.erf", special.erf)
 one("erfc special.erfc", special.erfc)
 one("erfinv special.erfinv", special.erfinv, (-0.95, 0.95), FLOATS)
@@ -184,7 +253,13 @@ one("nan_to_num", np.nan_to_num, dtypes=FLOATS)
 one("angle", np.angle, (0.4, 3), COMPLEX)
 one("resolve_conj resolve_neg", lambda a: a, dtypes=ALL)
 one("conj_physical", np.conj, dtypes=ALL)
-op("lerp", lambda a, b, w: a + w * (b - a), lambda m: iter([Sample(m(2, 3), m(3), 0.3), Sample(m(2, 3), m(2, 3), m(3))]), dtypes=FLOATS, pointwise=True)
+op(
+    "lerp",
+    lambda a, b, w: a + w * (b - a),
+    lambda m: iter([Sample(m(2, 3), m(3), 0.3), Sample(m(2, 3), m(2, 3), m(3))]),
+    dtypes=FLOATS,
+    pointwise=True,
+)
 op("addcmul", lambda a, b, c, value=1: a + value * b * c, three, dtypes=FLOATS, pointwise=True)
 op("addcdiv", lambda a, b, c, value=1: a + value * b / c, three, dtypes=FLOATS, domain=(0.5, 3), pointwise=True)
 op("complex", lambda a, b: a + 1j * b, binary, dtypes=FLOATS, pointwise=True)

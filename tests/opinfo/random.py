@@ -21,7 +21,13 @@ def random(name: str, *samples: Any, errors: Any = (), dtypes: tuple[str, ...] =
 ones = np.ones(3)
 random("Tensor.uniform_", ((2, 3),), ((0,), -1, 1), errors=[((ones, 2, 1), WRONG, "uniform_")])
 random("Tensor.normal_", ((2, 3),), ((0,), 1, 2), errors=[((ones, 0, -1), WRONG, "normal_")])
-random("Tensor.random_", ((2, 3),), ((3,), 5), ((3,), -2, 5), errors=[((ones, 0), WRONG, "random_"), ((ones, 3, 3), WRONG, "random_")])
+random(
+    "Tensor.random_",
+    ((2, 3),),
+    ((3,), 5),
+    ((3,), -2, 5),
+    errors=[((ones, 0), WRONG, "random_"), ((ones, 3, 3), WRONG, "random_")],
+)
 random("Tensor.bernoulli_", ((2, 3),), ((3,), 0.2), errors=[((ones, 2), WRONG, "bernoulli_")])
 random("Tensor.exponential_", ((2, 3),), errors=[((ones, 0), WRONG, "exponential_")])
 random("Tensor.cauchy_", ((2, 3),), errors=[((ones, 0, 0), WRONG, "cauchy_")])
@@ -31,4 +37,9 @@ op(
     "randperm", None, lambda m: iter([Sample(5), Sample(0)]), dtypes=("int64",), grad=False, random=True, errors=[((-1,), WRONG, "randperm")])  # fmt: skip
 random("bernoulli", ((2, 3),), ((3,), 0.2), errors=[((ones * 2,), WRONG, "bernoulli")])
 random("normal", ((2, 3), (3,)), ((3,), 2.0), errors=[((ones, -1.0), WRONG, "normal")])
-random("multinomial", ((5,), 3), ((2, 5), 2), errors=[((ones, 4), WRONG, "multinomial"), ((-ones, 1), WRONG, "multinomial"), ((ones, 0), WRONG, "multinomial")])
+random(
+    "multinomial",
+    ((5,), 3),
+    ((2, 5), 2),
+    errors=[((ones, 4), WRONG, "multinomial"), ((-ones, 1), WRONG, "multinomial"), ((ones, 0), WRONG, "multinomial")],
+)

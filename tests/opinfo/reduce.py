@@ -41,21 +41,81 @@ def full_or_dim(m: Maker) -> Iterator[Sample]:
 
 
 op("sum", widened(np.sum), dims, dtypes=ALL, errors=[BAD_DIM])
-op("mean", widened(np.mean), nonempty(dims), dtypes=(*FLOATS, "complex64", "complex128"), errors=[BAD_DIM, ((np.ones(2, np.int64),), RuntimeError, "mean")])
-op("prod", lambda a, dim=None, keepdim=False: np.prod(a, axis=dim, keepdims=keepdim), lambda m: (s for s in dims(m) if len(s.args) < 3), dtypes=ALL, domain=(-1.5, 1.5), errors=[BAD_DIM])
-op("all", lambda a, dim=None, keepdim=False: np.all(a, axis=dim, keepdims=keepdim), dims, dtypes=tuple(d for d in ALL if d != "uint8"), grad=False, errors=[BAD_DIM])
-op("any", lambda a, dim=None, keepdim=False: np.any(a, axis=dim, keepdims=keepdim), dims, dtypes=tuple(d for d in ALL if d != "uint8"), grad=False, errors=[BAD_DIM])
-op("count_nonzero", lambda a, dim=None: np.count_nonzero(a, axis=dim), lambda m: (s for s in dims(m) if len(s.args) < 3), dtypes=ALL, grad=False, errors=[BAD_DIM])
-op("amax", widened(np.max), lambda m: iter([Sample(m.distinct(2, 3), 1), Sample(m.distinct(2, 3, 2), (0, 2), True), Sample(m.distinct(5))]), dtypes=REALS[:-1], errors=[BAD_DIM])
-op("amin", widened(np.min), lambda m: iter([Sample(m.distinct(2, 3), 1), Sample(m.distinct(2, 3, 2), (0, 2), True), Sample(m.distinct(5))]), dtypes=REALS[:-1], errors=[BAD_DIM])
+op(
+    "mean",
+    widened(np.mean),
+    nonempty(dims),
+    dtypes=(*FLOATS, "complex64", "complex128"),
+    errors=[BAD_DIM, ((np.ones(2, np.int64),), RuntimeError, "mean")],
+)
+op(
+    "prod",
+    lambda a, dim=None, keepdim=False: np.prod(a, axis=dim, keepdims=keepdim),
+    lambda m: (s for s in dims(m) if len(s.args) < 3),
+    dtypes=ALL,
+    domain=(-1.5, 1.5),
+    errors=[BAD_DIM],
+)
+op(
+    "all",
+    lambda a, dim=None, keepdim=False: np.all(a, axis=dim, keepdims=keepdim),
+    dims,
+    dtypes=tuple(d for d in ALL if d != "uint8"),
+    grad=False,
+    errors=[BAD_DIM],
+)
+op(
+    "any",
+    lambda a, dim=None, keepdim=False: np.any(a, axis=dim, keepdims=keepdim),
+    dims,
+    dtypes=tuple(d for d in ALL if d != "uint8"),
+    grad=False,
+    errors=[BAD_DIM],
+)
+op(
+    "count_nonzero",
+    lambda a, dim=None: np.count_nonzero(a, axis=dim),
+    lambda m: (s for s in dims(m) if len(s.args) < 3),
+    dtypes=ALL,
+    grad=False,
+    errors=[BAD_DIM],
+)
+op(
+    "amax",
+    widened(np.max),
+    lambda m: iter([Sample(m.distinct(2, 3), 1), Sample(m.distinct(2, 3, 2), (0, 2), True), Sample(m.distinct(5))]),
+    dtypes=REALS[:-1],
+    errors=[BAD_DIM],
+)
+op(
+    "amin",
+    widened(np.min),
+    lambda m: iter([Sample(m.distinct(2, 3), 1), Sample(m.distinct(2, 3, 2), (0, 2), True), Sample(m.distinct(5))]),
+    dtypes=REALS[:-1],
+    errors=[BAD_DIM],
+)
 
 
 def argument(f: Any) -> Any:
     return lambda a, dim=None, keepdim=False: f(a, axis=dim, keepdims=keepdim) if a.ndim else np.int64(0)
 
 
-op("argmax", argument(np.argmax), lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)), dtypes=FLOATS, grad=False, errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "argmax")])
-op("argmin", argument(np.argmin), lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)), dtypes=FLOATS, grad=False, errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "argmin")])
+op(
+    "argmax",
+    argument(np.argmax),
+    lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)),
+    dtypes=FLOATS,
+    grad=False,
+    errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "argmax")],
+)
+op(
+    "argmin",
+    argument(np.argmin),
+    lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)),
+    dtypes=FLOATS,
+    grad=False,
+    errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "argmin")],
+)
 
 
 def extreme(f: Any, arg: Any) -> Any:
@@ -67,8 +127,20 @@ def extreme(f: Any, arg: Any) -> Any:
     return reference
 
 
-op("max", extreme(np.max, np.argmax), lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)), dtypes=FLOATS, errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "max")])
-op("min", extreme(np.min, np.argmin), lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)), dtypes=FLOATS, errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "min")])
+op(
+    "max",
+    extreme(np.max, np.argmax),
+    lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)),
+    dtypes=FLOATS,
+    errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "max")],
+)
+op(
+    "min",
+    extreme(np.min, np.argmin),
+    lambda m: (s for g in (full_or_dim, one_dim) for s in g(m)),
+    dtypes=FLOATS,
+    errors=[BAD_DIM, ((np.ones(0),), (IndexError, RuntimeError), "min")],
+)
 
 
 def variances(m: Maker) -> Iterator[Sample]:
@@ -94,7 +166,12 @@ def var_mean(a: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 op("var", moments(np.var), variances, errors=[BAD_DIM])
 op("std", moments(np.std), variances, errors=[BAD_DIM])
 op("var_mean", moments(var_mean), variances, errors=[BAD_DIM])
-op("logsumexp", lambda a, dim, keepdim=False: special.logsumexp(a, axis=dim, keepdims=keepdim), lambda m: iter([Sample(m(3), 0), Sample(m(2, 3), (0, 1), True), Sample(m(2, 3, 4), -2)]), errors=[BAD_DIM])
+op(
+    "logsumexp",
+    lambda a, dim, keepdim=False: special.logsumexp(a, axis=dim, keepdims=keepdim),
+    lambda m: iter([Sample(m(3), 0), Sample(m(2, 3), (0, 1), True), Sample(m(2, 3, 4), -2)]),
+    errors=[BAD_DIM],
+)
 
 
 def norms(m: Maker) -> Iterator[Sample]:
@@ -112,4 +189,10 @@ def norm(a: Any, p: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
     return np.sum(x**p, axis=dim, keepdims=keepdim) ** (1 / p)
 
 
-op("norm linalg.vector_norm", norm, norms, domain=(0.2, 2), errors=[((np.ones((2, 3)), 2, 2), IndexError, "dim|Dimension")])
+op(
+    "norm linalg.vector_norm",
+    norm,
+    norms,
+    domain=(0.2, 2),
+    errors=[((np.ones((2, 3)), 2, 2), IndexError, "dim|Dimension")],
+)

@@ -33,21 +33,62 @@ def rows(how: str) -> Any:
         out = np.moveaxis(a.copy(), d, 0)
         values = s if np.ndim(s) == 0 else np.moveaxis(s, d, 0)
         for n, j in enumerate(i):
-            out[j] = out[j] + np.asarray(alpha).astype(a.dtype) * values[n] if how == "add" else values if np.ndim(values) == 0 else values[n]
+            out[j] = (
+                out[j] + np.asarray(alpha).astype(a.dtype) * values[n]
+                if how == "add"
+                else values
+                if np.ndim(values) == 0
+                else values[n]
+            )
         return np.moveaxis(out, 0, d)
 
     return reference
 
 
 def unique(m: Any) -> Any:
-    return iter([Sample(m(4, 3), 0, np.array([[2, 0, 1]]), m(1, 3)), Sample(m(4), 0, np.array([3, 1]), m(2)), Sample(m(4), 0, np.array([3, 1]), 1)])
+    return iter(
+        [
+            Sample(m(4, 3), 0, np.array([[2, 0, 1]]), m(1, 3)),
+            Sample(m(4), 0, np.array([3, 1]), m(2)),
+            Sample(m(4), 0, np.array([3, 1]), 1),
+        ]
+    )
 
 
 op("scatter", put, unique, dtypes=ALL, errors=BAD_INDEX)
-op("scatter_add", put_add, lambda m: iter([Sample(m(4, 3), 0, m.index(4, 2, 3), m(2, 3)), Sample(m(4), 0, m.index(4, 9), m(9))]), dtypes=ALL, errors=BAD_INDEX)
-op("index_add", rows("add"), lambda m: iter([Sample(m(4, 3), 0, m.index(4, 5), m(5, 3)), Sample(m(4, 3), 1, m.index(3, 2), m(4, 2), alpha=1 if m.dtype == "bool" else 2)]), dtypes=ALL, errors=BAD_INDEX)
-op("index_copy", rows("copy"), lambda m: iter([Sample(m(4, 3), 0, np.array([2, 0]), m(2, 3))]), dtypes=ALL, errors=BAD_INDEX)
-op("index_fill", rows("fill"), lambda m: iter([Sample(m(4, 3), 0, np.array([2, 0]), 1), Sample(m(4, 3), 1, m.index(3, 2), 1)]), dtypes=ALL, errors=[((np.ones(2), 0, np.array([2]), 1), WRONG, "index")])
+op(
+    "scatter_add",
+    put_add,
+    lambda m: iter([Sample(m(4, 3), 0, m.index(4, 2, 3), m(2, 3)), Sample(m(4), 0, m.index(4, 9), m(9))]),
+    dtypes=ALL,
+    errors=BAD_INDEX,
+)
+op(
+    "index_add",
+    rows("add"),
+    lambda m: iter(
+        [
+            Sample(m(4, 3), 0, m.index(4, 5), m(5, 3)),
+            Sample(m(4, 3), 1, m.index(3, 2), m(4, 2), alpha=1 if m.dtype == "bool" else 2),
+        ]
+    ),
+    dtypes=ALL,
+    errors=BAD_INDEX,
+)
+op(
+    "index_copy",
+    rows("copy"),
+    lambda m: iter([Sample(m(4, 3), 0, np.array([2, 0]), m(2, 3))]),
+    dtypes=ALL,
+    errors=BAD_INDEX,
+)
+op(
+    "index_fill",
+    rows("fill"),
+    lambda m: iter([Sample(m(4, 3), 0, np.array([2, 0]), 1), Sample(m(4, 3), 1, m.index(3, 2), 1)]),
+    dtypes=ALL,
+    errors=[((np.ones(2), 0, np.array([2]), 1), WRONG, "index")],
+)
 
 
 def index_put(a: Any, i: Any, v: Any, accumulate: bool = False) -> Any:
@@ -59,9 +100,27 @@ def index_put(a: Any, i: Any, v: Any, accumulate: bool = False) -> Any:
     return out
 
 
-PUTS = [((np.ones(2), [np.array([2])], np.ones(1)), WRONG, "index"), ((np.ones(2), [np.array([0, 1])], np.ones(3)), WRONG, "index_put|broadcast|shape")]
-op("index_put", index_put, lambda m: iter([Sample(m(4), [np.array([2, 0])], m(2)), Sample(m(4, 3), [m.index(4, 5), m.index(3, 5)], m(5), True)]), dtypes=FLOATS, errors=PUTS)
-op("index_put_", index_put, lambda m: iter([Sample(m(4), [np.array([2, 0])], m(2))]), dtypes=FLOATS, grad=False, errors=PUTS)
+PUTS = [
+    ((np.ones(2), [np.array([2])], np.ones(1)), WRONG, "index"),
+    ((np.ones(2), [np.array([0, 1])], np.ones(3)), WRONG, "index_put|broadcast|shape"),
+]
+op(
+    "index_put",
+    index_put,
+    lambda m: iter(
+        [Sample(m(4), [np.array([2, 0])], m(2)), Sample(m(4, 3), [m.index(4, 5), m.index(3, 5)], m(5), True)]
+    ),
+    dtypes=FLOATS,
+    errors=PUTS,
+)
+op(
+    "index_put_",
+    index_put,
+    lambda m: iter([Sample(m(4), [np.array([2, 0])], m(2))]),
+    dtypes=FLOATS,
+    grad=False,
+    errors=PUTS,
+)
 
 
 def masked(a: Any, mask: Any, s: Any) -> Any:
@@ -70,8 +129,29 @@ def masked(a: Any, mask: Any, s: Any) -> Any:
     return out
 
 
-op("masked_scatter", masked, lambda m: iter([Sample(m(2, 3), m.mask(2, 3), m(6))]), dtypes=ALL, errors=[((np.ones(2), np.ones(2), np.ones(2)), WRONG, "mask"), ((np.ones(3), np.ones(3, bool), np.ones(1)), WRONG, "masked_scatter")])
-op("take", lambda a, i: np.take(a, i), lambda m: iter([Sample(m(2, 3), m.index(6, 4)), Sample(m(5), m.index(5, 2, 2))]), dtypes=ALL, errors=[((np.ones(2), np.array([2])), WRONG, "index|take")])
-op("take_along_dim", np.take_along_axis, lambda m: iter([Sample(m(2, 3), m.index(3, 2, 2), 1)]), dtypes=ALL, errors=[((np.ones((2, 2)), np.array([[2]]), 1), WRONG, "index|take_along_dim")])
+op(
+    "masked_scatter",
+    masked,
+    lambda m: iter([Sample(m(2, 3), m.mask(2, 3), m(6))]),
+    dtypes=ALL,
+    errors=[
+        ((np.ones(2), np.ones(2), np.ones(2)), WRONG, "mask"),
+        ((np.ones(3), np.ones(3, bool), np.ones(1)), WRONG, "masked_scatter"),
+    ],
+)
+op(
+    "take",
+    lambda a, i: np.take(a, i),
+    lambda m: iter([Sample(m(2, 3), m.index(6, 4)), Sample(m(5), m.index(5, 2, 2))]),
+    dtypes=ALL,
+    errors=[((np.ones(2), np.array([2])), WRONG, "index|take")],
+)
+op(
+    "take_along_dim",
+    np.take_along_axis,
+    lambda m: iter([Sample(m(2, 3), m.index(3, 2, 2), 1)]),
+    dtypes=ALL,
+    errors=[((np.ones((2, 2)), np.array([[2]]), 1), WRONG, "index|take_along_dim")],
+)
 op("embedding", lambda w, i: w[i], lambda m: iter([Sample(m(5, 3), m.index(5, 2, 4)), Sample(m(5, 3), m.index(5, 3))]), torch_name="-",
    errors=[((np.ones((2, 2)), np.array([2])), WRONG, "index|embedding"), ((np.ones((2, 2)), np.array([-1])), WRONG, "index|embedding"), ((np.ones((2, 2)), np.ones(1)), WRONG, "embedding")])  # fmt: skip

@@ -15,7 +15,11 @@ BIG = 300_000  # above the grain of every kernel
 
 
 def enlarge(array: np.ndarray) -> np.ndarray:
-    return np.resize(array, (*array.shape[:-1], max(array.shape[-1], BIG // max(int(np.prod(array.shape[:-1])), 1)))) if array.shape else array
+    return (
+        np.resize(array, (*array.shape[:-1], max(array.shape[-1], BIG // max(int(np.prod(array.shape[:-1])), 1))))
+        if array.shape
+        else array
+    )
 
 
 def digest(info: OpInfo, sample: Any) -> str:
@@ -49,9 +53,23 @@ def splits(info: OpInfo) -> Any:
             return
 
 
-@pytest.mark.parametrize("info", [pytest.param(i, id=i.name) for i in OPS if "float32" in i.dtypes and not i.random and not i.view])
+@pytest.mark.parametrize(
+    "info", [pytest.param(i, id=i.name) for i in OPS if "float32" in i.dtypes and not i.random and not i.view]
+)
 def test_bits_do_not_depend_on_threads(info: OpInfo) -> None:
-    if info.name in ("mm", "matmul", "bmm", "mv", "prod", "diag", "diag_embed", "view_as_complex", "Tensor.sum_to_size", "outer", "ger"):
+    if info.name in (
+        "mm",
+        "matmul",
+        "bmm",
+        "mv",
+        "prod",
+        "diag",
+        "diag_embed",
+        "view_as_complex",
+        "Tensor.sum_to_size",
+        "outer",
+        "ger",
+    ):
         pytest.skip("tested below with shapes of their own, or of results that grow as the square")
     tested = False
     for sample in splits(info):

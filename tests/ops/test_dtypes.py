@@ -10,7 +10,20 @@ from opinfo import OPS, OpInfo
 
 import pydl
 
-NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
+NAMES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 torch = pytest.importorskip("torch", reason="torch is not installed: comparisons with it are skipped")
 # Where pydl is wider than torch or says the same otherwise, with the reason.
 
@@ -38,6 +51,7 @@ def test_binary_results_over_all_pairs(op: str) -> None:
     for a in NAMES:
         for b in NAMES:
             for sa, sb in (((2,), (2,)), ((), (2,)), ((2,), ())):
+
                 def call(lib: Any, a: str = a, b: str = b, sa: Any = sa, sb: Any = sb) -> Any:
                     x, y = lib.ones(sa, dtype=getattr(lib, a)), lib.ones(sb, dtype=getattr(lib, b))
                     return lib.where(lib.ones(2, dtype=lib.bool), x, y) if op == "where" else getattr(lib, op)(x, y)
@@ -61,10 +75,17 @@ def test_dtypes_that_torch_takes(info: OpInfo) -> None:
         pytest.skip("no tensor argument")
     wrong = []
     for name in NAMES:
+
         def cast(lib: Any, name: str = name) -> Any:
             def convert(a: np.ndarray) -> Any:
                 t = lib.tensor(a)
-                return t if a.dtype in (np.int64, np.bool_) else t.abs().to(getattr(lib, name)) if not np.iscomplexobj(a) else t.real.to(getattr(lib, name))
+                return (
+                    t
+                    if a.dtype in (np.int64, np.bool_)
+                    else t.abs().to(getattr(lib, name))
+                    if not np.iscomplexobj(a)
+                    else t.real.to(getattr(lib, name))
+                )
 
             return sample.map(convert)
 

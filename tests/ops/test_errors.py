@@ -40,7 +40,9 @@ def test_saved_tensor_changed_in_place(info: OpInfo) -> None:
     """A tensor that backward needs and that was written to since is noticed, or was not needed."""
     if "float64" not in info.dtypes:
         pytest.skip("no float64")
-    sample = next((s for s in info.sample_list("float64") if isinstance(s.args[0], np.ndarray) and s.args[0].shape == (3,)), None)
+    sample = next(
+        (s for s in info.sample_list("float64") if isinstance(s.args[0], np.ndarray) and s.args[0].shape == (3,)), None
+    )
     if sample is None:
         pytest.skip("no such sample")
     t = sample.map(to_pydl)

@@ -90,7 +90,10 @@ def test_fused_backward_equals_composed(info: OpInfo, dtype: str) -> None:
         if not inputs:
             continue
         outputs = [o for o in function(*inputs) if o.requires_grad]
-        seeds = [pydl.tensor(np.asarray(np.random.default_rng(0).standard_normal(tuple(o.shape)))).to(o.dtype) for o in outputs]
+        seeds = [
+            pydl.tensor(np.asarray(np.random.default_rng(0).standard_normal(tuple(o.shape)))).to(o.dtype)
+            for o in outputs
+        ]
         if not outputs:
             continue
         fused = pydl.autograd.grad(outputs, inputs, seeds, retain_graph=True, allow_unused=True)
@@ -99,7 +102,9 @@ def test_fused_backward_equals_composed(info: OpInfo, dtype: str) -> None:
             assert (f is None) == (c is None)
             if f is not None:
                 tolerance = 3e-5 if dtype == "float32" else 1e-12
-                np.testing.assert_allclose(f.numpy(), c.detach().numpy(), rtol=tolerance, atol=tolerance, err_msg=f"{info.name}({sample})")
+                np.testing.assert_allclose(
+                    f.numpy(), c.detach().numpy(), rtol=tolerance, atol=tolerance, err_msg=f"{info.name}({sample})"
+                )
 
 
 @pytest.mark.parametrize("info", DIFFERENTIABLE)
@@ -133,4 +138,6 @@ def test_gradients_against_torch(info: OpInfo) -> None:
         for a, b in zip(inputs, theirs):
             assert (a.grad is None) == (b.grad is None), f"{info.name}({sample})"
             if a.grad is not None:
-                np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-10, err_msg=f"{info.name}({sample})")
+                np.testing.assert_allclose(
+                    a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-10, err_msg=f"{info.name}({sample})"
+                )

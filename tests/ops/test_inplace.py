@@ -72,7 +72,9 @@ def test_out(info: OpInfo) -> None:
         if expected.dtype.is_floating_point and expected.numel():
             with pytest.raises(RuntimeError):
                 info.op(*t.args, **t.kwargs, out=pydl.empty(tuple(expected.shape), dtype=pydl.int32))
-        strided = pydl.zeros(tuple(2 * n for n in expected.shape), dtype=expected.dtype)[tuple(slice(None, None, 2) for _ in expected.shape)]
+        strided = pydl.zeros(tuple(2 * n for n in expected.shape), dtype=expected.dtype)[
+            tuple(slice(None, None, 2) for _ in expected.shape)
+        ]
         info.op(*t.args, **t.kwargs, out=strided)
         assert same(strided.numpy(), expected.numpy()), f"{info.name}({sample}, out=strided)"
 

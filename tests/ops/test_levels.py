@@ -17,7 +17,12 @@ from test_values import to_numpy
 import pydl
 
 LEVELS = ["baseline", "avx2", "avx512"]
-TOLERANCE = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13, np.dtype(np.complex64): 4e-6, np.dtype(np.complex128): 1e-13}
+TOLERANCE = {
+    np.dtype(np.float32): 4e-6,
+    np.dtype(np.float64): 1e-13,
+    np.dtype(np.complex64): 4e-6,
+    np.dtype(np.complex128): 1e-13,
+}
 
 
 def results() -> dict[str, Any]:
@@ -36,7 +41,9 @@ def results() -> dict[str, Any]:
                 result = info.op(*t.args, **t.kwargs)
                 found[f"{info.name} {dtype} {n}"] = to_numpy(result)
                 if recorded and isinstance(result, pydl.Tensor) and result.requires_grad:
-                    found[f"{info.name} {dtype} {n} grad"] = pydl.autograd.grad(result, first, pydl.ones_like(result))[0].numpy()
+                    found[f"{info.name} {dtype} {n} grad"] = pydl.autograd.grad(result, first, pydl.ones_like(result))[
+                        0
+                    ].numpy()
     return found
 
 
@@ -46,7 +53,11 @@ def by_level(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     supported = pydl._C.config()["cpu_level_supported"]
     for level in LEVELS[: LEVELS.index(supported) + 1]:
         path = tmp_path_factory.mktemp("levels") / level
-        env = {**os.environ, "PYDL_CPU_LEVEL": level, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), str(Path(__file__).parent), *sys.path])}
+        env = {
+            **os.environ,
+            "PYDL_CPU_LEVEL": level,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), str(Path(__file__).parent), *sys.path]),
+        }
         code = f"import pickle, test_levels; pickle.dump(test_levels.results(), open({str(path)!r}, 'wb'))"
         subprocess.run([sys.executable, "-c", code], env=env, check=True, timeout=300)
         found[level] = pickle.loads(path.read_bytes())

@@ -41,7 +41,9 @@ def test_every_op_has_an_info() -> None:
     names |= {f"Tensor.{n}" for n, o in vars(pydl.Tensor).items() if hasattr(o, "signatures") and n not in names}
     for place in ("nn", "linalg", "special", "private"):
         names |= {f"{place}.{n}" for n, o in vars(getattr(_C, place)).items() if hasattr(o, "signatures")}
-    base = {n[:-1] if n.endswith("_") and n not in known and n.rstrip("_").removeprefix("Tensor.") else n for n in names}
+    base = {
+        n[:-1] if n.endswith("_") and n not in known and n.rstrip("_").removeprefix("Tensor.") else n for n in names
+    }
     tested = known | {f"Tensor.{n.rpartition('.')[2]}" for n in known}
     missing = sorted(n for n in base - tested)
     assert not missing, f"ops without an OpInfo in tests/opinfo: {missing}"
@@ -83,7 +85,12 @@ def test_values_and_dtypes_against_torch(info: OpInfo, dtype: str) -> None:
                 assert str(g.dtype) == str(e.dtype), what
                 assert tuple(g.shape) == tuple(e.shape), what
                 if not info.random:
-                    assert_close(to_numpy(g), e.detach().resolve_conj().numpy(), TOLERANCE.get(dtype, 2e-5) * info.tolerance, what)
+                    assert_close(
+                        to_numpy(g),
+                        e.detach().resolve_conj().numpy(),
+                        TOLERANCE.get(dtype, 2e-5) * info.tolerance,
+                        what,
+                    )
             else:
                 assert g == e, what
         compared += 1

@@ -44,7 +44,9 @@ def test_strided_inputs_give_the_same(info: OpInfo) -> None:
             if info.pointwise or info.view:
                 assert same(got, expected), f"{info.name}({sample})"
             else:  # sums may add up in another order
-                for g, e in zip(got if isinstance(got, list) else [got], expected if isinstance(expected, list) else [expected]):
+                for g, e in zip(
+                    got if isinstance(got, list) else [got], expected if isinstance(expected, list) else [expected]
+                ):
                     np.testing.assert_allclose(g, e, rtol=1e-5, atol=1e-6, err_msg=f"{info.name}({sample})")
 
 

@@ -71,14 +71,36 @@ Tensor activate(const Activation& a, const Tensor& input, const Numbers& n, cons
 Operand number(double v) { return Operand(v); }
 Tensor zero_where(const Tensor& condition, const Tensor& g) { return where(condition, Operand(0), g); }
 
-constexpr Activation kRelu{"relu", "ReluBackward0", &kernel::relu, &kernel::relu_backward, TypeRule::Same, 0.5, true,
-                           [](const Tensor& g, const Tensor& y, const Numbers&) { return zero_where(le(y, number(0)), g); }};
-constexpr Activation kSigmoid{"sigmoid", "SigmoidBackward0", &kernel::sigmoid, &kernel::sigmoid_backward, TypeRule::Float, 4, true,
+constexpr Activation kRelu{
+    "relu",         "ReluBackward0",
+    &kernel::relu,  &kernel::relu_backward,
+    TypeRule::Same, 0.5,
+    true,           [](const Tensor& g, const Tensor& y, const Numbers&) { return zero_where(le(y, number(0)), g); }};
+constexpr Activation kSigmoid{"sigmoid",
+                              "SigmoidBackward0",
+                              &kernel::sigmoid,
+                              &kernel::sigmoid_backward,
+                              TypeRule::Float,
+                              4,
+                              true,
                               [](const Tensor& g, const Tensor& y, const Numbers&) { return mul(g, mul(rsub(y, number(1)), y)); }};
-constexpr Activation kTanh{"tanh", "TanhBackward0", &kernel::tanh, &kernel::tanh_backward, TypeRule::Float, 5, true,
+constexpr Activation kTanh{"tanh",
+                           "TanhBackward0",
+                           &kernel::tanh,
+                           &kernel::tanh_backward,
+                           TypeRule::Float,
+                           5,
+                           true,
                            [](const Tensor& g, const Tensor& y, const Numbers&) { return mul(g, conj(rsub(mul(y, y), number(1)))); }};
-constexpr Activation kLeakyRelu{"leaky_relu", "LeakyReluBackward0", &kernel::leaky_relu, &kernel::leaky_relu_backward, TypeRule::Same, 0.5, false,
-                                [](const Tensor& g, const Tensor& x, const Numbers& n) { return where(gt(x, number(0)), g, mul(g, number(n.v[0]))); }};
+constexpr Activation kLeakyRelu{
+    "leaky_relu",
+    "LeakyReluBackward0",
+    &kernel::leaky_relu,
+    &kernel::leaky_relu_backward,
+    TypeRule::Same,
+    0.5,
+    false,
+    [](const Tensor& g, const Tensor& x, const Numbers& n) { return where(gt(x, number(0)), g, mul(g, number(n.v[0]))); }};
 // n: alpha, scale, input scale. The exponent is 0 where x is not negative, so that the branch not taken cannot bring in inf * 0.
 Tensor elu_formula(const Tensor& g, const Tensor& x, const Numbers& n) {
   const Tensor e = exp(where(lt(x, number(0)), mul(x, number(n.v[2])), Operand(0)));
@@ -87,47 +109,107 @@ Tensor elu_formula(const Tensor& g, const Tensor& x, const Numbers& n) {
 constexpr Activation kElu{"elu", "EluBackward0", &kernel::elu, &kernel::elu_backward, TypeRule::Same, 5, false, &elu_formula};
 constexpr Activation kSelu{"selu", "EluBackward0", &kernel::elu, &kernel::elu_backward, TypeRule::Same, 5, false, &elu_formula};
 constexpr Activation kCelu{"celu", "CeluBackward0", &kernel::elu, &kernel::elu_backward, TypeRule::Same, 5, false, &elu_formula};
-constexpr Activation kThreshold{"threshold", "ThresholdBackward0", &kernel::threshold, &kernel::threshold_backward, TypeRule::Same, 0.5, false,
+constexpr Activation kThreshold{"threshold",
+                                "ThresholdBackward0",
+                                &kernel::threshold,
+                                &kernel::threshold_backward,
+                                TypeRule::Same,
+                                0.5,
+                                false,
                                 [](const Tensor& g, const Tensor& x, const Numbers& n) { return zero_where(le(x, number(n.v[0])), g); }};
-constexpr Activation kHardtanh{"hardtanh", "HardtanhBackward0", &kernel::hardtanh, &kernel::hardtanh_backward, TypeRule::Same, 0.5, false,
+constexpr Activation kHardtanh{"hardtanh",
+                               "HardtanhBackward0",
+                               &kernel::hardtanh,
+                               &kernel::hardtanh_backward,
+                               TypeRule::Same,
+                               0.5,
+                               false,
                                [](const Tensor& g, const Tensor& x, const Numbers& n) {
                                  return zero_where(le(x, number(n.v[0])), zero_where(ge(x, number(n.v[1])), g));
                                }};
-constexpr Activation kHardsigmoid{"hardsigmoid", "HardsigmoidBackward0", &kernel::hardsigmoid, &kernel::hardsigmoid_backward, TypeRule::Same, 0.5, false,
+constexpr Activation kHardsigmoid{"hardsigmoid",
+                                  "HardsigmoidBackward0",
+                                  &kernel::hardsigmoid,
+                                  &kernel::hardsigmoid_backward,
+                                  TypeRule::Same,
+                                  0.5,
+                                  false,
                                   [](const Tensor& g, const Tensor& x, const Numbers&) {
                                     return zero_where(le(x, number(-3)), zero_where(ge(x, number(3)), div(g, number(6))));
                                   }};
-constexpr Activation kHardswish{"hardswish", "HardswishBackward0", &kernel::hardswish, &kernel::hardswish_backward, TypeRule::Same, 0.5, false,
+constexpr Activation kHardswish{"hardswish",
+                                "HardswishBackward0",
+                                &kernel::hardswish,
+                                &kernel::hardswish_backward,
+                                TypeRule::Same,
+                                0.5,
+                                false,
                                 [](const Tensor& g, const Tensor& x, const Numbers&) {
                                   const Tensor middle = mul(g, add(div(x, number(3)), number(0.5)));
                                   return zero_where(le(x, number(-3)), where(lt(x, number(3)), middle, g));
                                 }};
-constexpr Activation kLogsigmoid{"logsigmoid", "LogSigmoidBackward0", &kernel::logsigmoid, &kernel::logsigmoid_backward, TypeRule::Same, 8, false,
+constexpr Activation kLogsigmoid{"logsigmoid",
+                                 "LogSigmoidBackward0",
+                                 &kernel::logsigmoid,
+                                 &kernel::logsigmoid_backward,
+                                 TypeRule::Same,
+                                 8,
+                                 false,
                                  [](const Tensor& g, const Tensor& x, const Numbers&) { return mul(g, sigmoid(neg(x))); }};
-constexpr Activation kSilu{"silu", "SiluBackward0", &kernel::silu, &kernel::silu_backward, TypeRule::Same, 5, false,
+constexpr Activation kSilu{"silu",
+                           "SiluBackward0",
+                           &kernel::silu,
+                           &kernel::silu_backward,
+                           TypeRule::Same,
+                           5,
+                           false,
                            [](const Tensor& g, const Tensor& x, const Numbers&) {
                              const Tensor s = sigmoid(x);
                              return mul(g, mul(s, add(mul(x, rsub(s, number(1))), number(1))));
                            }};
-constexpr Activation kMish{"mish", "MishBackward0", &kernel::mish, &kernel::mish_backward, TypeRule::Same, 5, false,
+constexpr Activation kMish{"mish",
+                           "MishBackward0",
+                           &kernel::mish,
+                           &kernel::mish_backward,
+                           TypeRule::Same,
+                           5,
+                           false,
                            [](const Tensor& g, const Tensor& x, const Numbers&) {
                              const Tensor t = tanh(softplus(x, 1, 20));
                              return mul(g, add(t, mul(mul(x, sigmoid(x)), rsub(mul(t, t), number(1)))));
                            }};
-constexpr Activation kSoftplus{"softplus", "SoftplusBackward0", &kernel::softplus, &kernel::softplus_backward, TypeRule::Same, 8, false,
+constexpr Activation kSoftplus{"softplus",
+                               "SoftplusBackward0",
+                               &kernel::softplus,
+                               &kernel::softplus_backward,
+                               TypeRule::Same,
+                               8,
+                               false,
                                [](const Tensor& g, const Tensor& x, const Numbers& n) {
                                  const Tensor z = mul(x, number(n.v[0]));
                                  return where(gt(z, number(n.v[1])), g, mul(g, sigmoid(z)));
                                }};
 // Phi(x) + x phi(x), with the distribution and density of the standard normal.
-constexpr Activation kGelu{"gelu", "GeluBackward0", &kernel::gelu, &kernel::gelu_backward, TypeRule::Same, 8, false,
+constexpr Activation kGelu{"gelu",
+                           "GeluBackward0",
+                           &kernel::gelu,
+                           &kernel::gelu_backward,
+                           TypeRule::Same,
+                           8,
+                           false,
                            [](const Tensor& g, const Tensor& x, const Numbers&) {
                              const Tensor cdf = mul(add(erf(mul(x, number(M_SQRT1_2))), number(1)), number(0.5));
                              const Tensor density = mul(exp(mul(mul(x, x), number(-0.5))), number(M_2_SQRTPI * M_SQRT1_2 / 2));
                              return mul(g, add(cdf, mul(x, density)));
                            }};
 // 0.5 x (1 + tanh(k (x + c x^3))), k = sqrt(2 / pi), c = 0.044715.
-constexpr Activation kGeluTanh{"gelu", "GeluBackward0", &kernel::gelu_tanh, &kernel::gelu_tanh_backward, TypeRule::Same, 8, false,
+constexpr Activation kGeluTanh{"gelu",
+                               "GeluBackward0",
+                               &kernel::gelu_tanh,
+                               &kernel::gelu_tanh_backward,
+                               TypeRule::Same,
+                               8,
+                               false,
                                [](const Tensor& g, const Tensor& x, const Numbers&) {
                                  constexpr double k = M_SQRT2 * M_2_SQRTPI / 2, c = 0.044715;
                                  const Tensor square_x = mul(x, x);
@@ -142,12 +224,18 @@ Tensor relu(const Tensor& input, const Dest& dest) { return activate(kRelu, inpu
 Tensor sigmoid(const Tensor& input, const Dest& dest) { return activate(kSigmoid, input, {}, dest); }
 Tensor tanh(const Tensor& input, const Dest& dest) { return activate(kTanh, input, {}, dest); }
 Tensor logsigmoid(const Tensor& input, const Dest& dest) { return activate(kLogsigmoid, input, {}, dest); }
-Tensor softplus(const Tensor& input, double beta, double threshold, const Dest& dest) { return activate(kSoftplus, input, {beta, threshold}, dest); }
+Tensor softplus(const Tensor& input, double beta, double threshold, const Dest& dest) {
+  return activate(kSoftplus, input, {beta, threshold}, dest);
+}
 
 namespace {
 
-Tensor leaky_relu(const Tensor& input, double negative_slope, const Dest& dest) { return activate(kLeakyRelu, input, {negative_slope}, dest); }
-Tensor elu(const Tensor& input, double alpha, double scale, double input_scale, const Dest& dest) { return activate(kElu, input, {alpha, scale, input_scale}, dest); }
+Tensor leaky_relu(const Tensor& input, double negative_slope, const Dest& dest) {
+  return activate(kLeakyRelu, input, {negative_slope}, dest);
+}
+Tensor elu(const Tensor& input, double alpha, double scale, double input_scale, const Dest& dest) {
+  return activate(kElu, input, {alpha, scale, input_scale}, dest);
+}
 // Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, appendix A.
 Tensor selu(const Tensor& input, const Dest& dest) {
   return activate(kSelu, input, {1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1}, dest);
@@ -158,7 +246,9 @@ Tensor celu(const Tensor& input, double alpha, const Dest& dest) {
 }
 Tensor silu(const Tensor& input, const Dest& dest) { return activate(kSilu, input, {}, dest); }
 Tensor mish(const Tensor& input, const Dest& dest) { return activate(kMish, input, {}, dest); }
-Tensor hardtanh(const Tensor& input, double min_val, double max_val, const Dest& dest) { return activate(kHardtanh, input, {min_val, max_val}, dest); }
+Tensor hardtanh(const Tensor& input, double min_val, double max_val, const Dest& dest) {
+  return activate(kHardtanh, input, {min_val, max_val}, dest);
+}
 Tensor relu6(const Tensor& input, const Dest& dest) { return activate(kHardtanh, input, {0, 6}, dest); }
 Tensor hardsigmoid(const Tensor& input, const Dest& dest) { return activate(kHardsigmoid, input, {}, dest); }
 Tensor hardswish(const Tensor& input, const Dest& dest) { return activate(kHardswish, input, {}, dest); }
@@ -178,7 +268,8 @@ Tensor prelu(const Tensor& input, const Tensor& weight) {
   if (weight.numel() != 1) {
     PYDL_CHECK(input.ndim() > 0, ShapeError, "prelu(): Not allow zero-dim input tensor.");
     const int64_t channels = input.ndim() > 1 ? input.size(1) : 1;
-    PYDL_CHECK(weight.numel() == channels, ShapeError, "prelu(): Mismatch of parameter numbers and input channel size. Found parameter numbers = ", weight.numel(),
+    PYDL_CHECK(weight.numel() == channels, ShapeError,
+               "prelu(): Mismatch of parameter numbers and input channel size. Found parameter numbers = ", weight.numel(),
                " and channel size = ", channels, ".");
     Dims shape(input.ndim(), 1);
     shape[1] = channels;

@@ -130,11 +130,13 @@ PYDL_OP(to_dtype, "_to_dtype(input: Tensor, dtype: dtype) -> Tensor", Method, R"
 Tensor copy_(const Tensor& input, const Tensor& source, bool) {
   const Dims shape = broadcast_shapes(input.sizes(), source.sizes(), "copy_");
   const Dest dest = Dest::inplace(input);
-  PYDL_CHECK(shape == input.sizes(), ShapeError, "copy_(): output with shape ", IntSpan(input.sizes()), " doesn't match the broadcast shape ", IntSpan(shape));
+  PYDL_CHECK(shape == input.sizes(), ShapeError, "copy_(): output with shape ", IntSpan(input.sizes()),
+             " doesn't match the broadcast shape ", IntSpan(shape));
   PYDL_CHECK(!input->storage->read_only(), Error, "copy_(): the memory of input is read-only");
   check_inplace("copy_", input);
   PYDL_CHECK(!has_internal_overlap(input), Error,
-             "copy_(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
+             "copy_(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+             "clone() the tensor before performing the operation.");
   const Tensor& from = source;
   if (memory_overlap(input, from) == Overlap::Partial) {
     const autograd::GradGuard off(false);
@@ -162,14 +164,17 @@ Example:
 
 Tensor fill_(const Tensor& input, const Operand& value) {
   PYDL_CHECK(!value.is_tensor() || value.tensor().ndim() == 0, Error,
-             "fill_(): only supports 0-dimension value tensor but got tensor with ", value.is_tensor() ? value.tensor().ndim() : 0, " dimensions");
+             "fill_(): only supports 0-dimension value tensor but got tensor with ", value.is_tensor() ? value.tensor().ndim() : 0,
+             " dimensions");
   PYDL_CHECK(!input->storage->read_only(), Error, "fill_(): the memory of input is read-only");
   check_inplace("fill_", input);
   PYDL_CHECK(!has_internal_overlap(input), Error,
-             "fill_(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
+             "fill_(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+             "clone() the tensor before performing the operation.");
   const Tensor& tensor = value.tensor();
   const Scalar number = value.is_tensor() ? Scalar::load(tensor.dtype(), tensor->data) : value.scalar();
-  PYDL_CHECK(!number.is_complex() || is_complex(input.dtype()), Error, "fill_(): a complex value cannot be converted to type ", input.dtype());
+  PYDL_CHECK(!number.is_complex() || is_complex(input.dtype()), Error, "fill_(): a complex value cannot be converted to type ",
+             input.dtype());
   fill_raw(input, number);
   input->bump_version();
   if (needs_grad(input, tensor)) {

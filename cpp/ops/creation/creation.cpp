@@ -17,19 +17,29 @@ namespace {
 
 // The options that every factory takes: dtype decided, layout and device checked, requires_grad set.
 Tensor finish(Tensor t, bool requires_grad, const char* op) {
-  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, op, "(): Only Tensors of floating point and complex dtype can require gradients");
+  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, op,
+             "(): Only Tensors of floating point and complex dtype can require gradients");
   t->requires_grad = requires_grad;
   return t;
 }
 
-Tensor zeros_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) { return finish(zeros(size, dtype.value_or(default_dtype())), requires_grad, "zeros"); }
-Tensor ones_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) { return finish(ones(size, dtype.value_or(default_dtype())), requires_grad, "ones"); }
+Tensor zeros_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) {
+  return finish(zeros(size, dtype.value_or(default_dtype())), requires_grad, "zeros");
+}
+Tensor ones_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) {
+  return finish(ones(size, dtype.value_or(default_dtype())), requires_grad, "ones");
+}
 Tensor empty_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_grad, MemoryFormat format, bool) {
   const DType type = dtype.value_or(default_dtype());
-  const Dims strides = format == MemoryFormat::Contiguous ? Dims() : (static_cast<void>(checked_numel(size, 1, "empty")), format_strides(size, format, "empty"));
-  return finish(format == MemoryFormat::Contiguous ? empty(size, type) : empty_strided(size, strides, type, "empty"), requires_grad, "empty");
+  const Dims strides = format == MemoryFormat::Contiguous
+                           ? Dims()
+                           : (static_cast<void>(checked_numel(size, 1, "empty")), format_strides(size, format, "empty"));
+  return finish(format == MemoryFormat::Contiguous ? empty(size, type) : empty_strided(size, strides, type, "empty"), requires_grad,
+                "empty");
 }
-Tensor full_op(IntSpan size, const Scalar& value, std::optional<DType> dtype, Device, bool requires_grad) { return finish(full(size, value, dtype), requires_grad, "full"); }
+Tensor full_op(IntSpan size, const Scalar& value, std::optional<DType> dtype, Device, bool requires_grad) {
+  return finish(full(size, value, dtype), requires_grad, "full");
+}
 
 Tensor like(const Tensor& input, std::optional<DType> dtype, const char* op) {
   const DType type = dtype.value_or(input.dtype());
@@ -45,7 +55,9 @@ Tensor full_like(const Tensor& input, const Scalar& fill_value, std::optional<DT
   fill_raw(t, fill_value);
   return finish(t, requires_grad, "full_like");
 }
-Tensor ones_like(const Tensor& input, std::optional<DType> dtype, Device d, bool requires_grad, MemoryFormat f) { return full_like(input, Scalar(1), dtype, d, requires_grad, f); }
+Tensor ones_like(const Tensor& input, std::optional<DType> dtype, Device d, bool requires_grad, MemoryFormat f) {
+  return full_like(input, Scalar(1), dtype, d, requires_grad, f);
+}
 Tensor empty_like(const Tensor& input, std::optional<DType> dtype, Device, bool requires_grad, MemoryFormat) {
   return finish(like(input, dtype, "empty_like"), requires_grad, "empty_like");
 }
@@ -76,7 +88,8 @@ Tensor full(IntSpan size, const Scalar& value, std::optional<DType> dtype) {
   return t;
 }
 
-PYDL_OP(zeros_op, "zeros(size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Function | Out, R"doc(
+PYDL_OP(zeros_op, "zeros(size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+        Function | Out, R"doc(
 A tensor of zeros.
 
 Example:
@@ -84,7 +97,8 @@ Example:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
 )doc");
-PYDL_OP(ones_op, "ones(size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Function | Out, R"doc(
+PYDL_OP(ones_op, "ones(size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+        Function | Out, R"doc(
 A tensor of ones.
 
 Example:
@@ -92,7 +106,8 @@ Example:
     tensor([1., 1.])
 )doc");
 PYDL_OP(empty_op,
-        "empty(size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: memory_format = contiguous_format, pin_memory: bool = False) -> Tensor",
+        "empty(size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: "
+        "memory_format = contiguous_format, pin_memory: bool = False) -> Tensor",
         Function | Out, R"doc(
 A tensor whose elements are whatever was in memory.
 
@@ -100,7 +115,10 @@ Example:
     >>> pydl.empty(2, 3).shape
     torch.Size([2, 3])
 )doc");
-PYDL_OP(full_op, "full(size: Size, fill_value: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Function | Out, R"doc(
+PYDL_OP(full_op,
+        "full(size: Size, fill_value: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> "
+        "Tensor",
+        Function | Out, R"doc(
 A tensor filled with one number, whose type gives the default dtype.
 
 Example:
@@ -108,7 +126,8 @@ Example:
     tensor([7, 7])
 )doc");
 PYDL_OP(zeros_like,
-        "zeros_like(input: Tensor, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: memory_format = preserve_format) -> Tensor",
+        "zeros_like(input: Tensor, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, "
+        "memory_format: memory_format = preserve_format) -> Tensor",
         Function, R"doc(
 Zeros with the size and dtype of `input`.
 
@@ -117,7 +136,8 @@ Example:
     tensor([0, 0])
 )doc");
 PYDL_OP(ones_like,
-        "ones_like(input: Tensor, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: memory_format = preserve_format) -> Tensor",
+        "ones_like(input: Tensor, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: "
+        "memory_format = preserve_format) -> Tensor",
         Function, R"doc(
 Ones with the size and dtype of `input`.
 
@@ -126,7 +146,8 @@ Example:
     tensor([1, 1])
 )doc");
 PYDL_OP(empty_like,
-        "empty_like(input: Tensor, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: memory_format = preserve_format) -> Tensor",
+        "empty_like(input: Tensor, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, "
+        "memory_format: memory_format = preserve_format) -> Tensor",
         Function, R"doc(
 Uninitialised memory with the size and dtype of `input`.
 
@@ -135,7 +156,8 @@ Example:
     torch.Size([2, 3])
 )doc");
 PYDL_OP(full_like,
-        "full_like(input: Tensor, fill_value: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False, memory_format: memory_format = preserve_format) -> Tensor",
+        "full_like(input: Tensor, fill_value: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = "
+        "False, memory_format: memory_format = preserve_format) -> Tensor",
         Function, R"doc(
 A tensor with the size and dtype of `input`, filled with one number.
 
@@ -143,28 +165,40 @@ Example:
     >>> pydl.full_like(pydl.tensor([1, 2]), 5)
     tensor([5, 5])
 )doc");
-PYDL_OP(new_zeros, "new_zeros(input: Tensor, size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Method, R"doc(
+PYDL_OP(new_zeros,
+        "new_zeros(input: Tensor, size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> "
+        "Tensor",
+        Method, R"doc(
 Zeros with this tensor's dtype.
 
 Example:
     >>> pydl.tensor([1]).new_zeros(2)
     tensor([0, 0])
 )doc");
-PYDL_OP(new_ones, "new_ones(input: Tensor, size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Method, R"doc(
+PYDL_OP(new_ones,
+        "new_ones(input: Tensor, size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> "
+        "Tensor",
+        Method, R"doc(
 Ones with this tensor's dtype.
 
 Example:
     >>> pydl.tensor([1]).new_ones(2)
     tensor([1, 1])
 )doc");
-PYDL_OP(new_empty, "new_empty(input: Tensor, size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Method, R"doc(
+PYDL_OP(new_empty,
+        "new_empty(input: Tensor, size: Size, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> "
+        "Tensor",
+        Method, R"doc(
 Uninitialised memory with this tensor's dtype.
 
 Example:
     >>> pydl.tensor([1]).new_empty(2).dtype
     torch.int64
 )doc");
-PYDL_OP(new_full, "new_full(input: Tensor, size: Size, fill_value: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Method, R"doc(
+PYDL_OP(new_full,
+        "new_full(input: Tensor, size: Size, fill_value: Number, *, dtype: dtype | None = None, device: device | None = None, "
+        "requires_grad: bool = False) -> Tensor",
+        Method, R"doc(
 A tensor with this tensor's dtype, filled with one number.
 
 Example:
@@ -196,8 +230,8 @@ void fill_range(const Tensor& t, F value) {
 int64_t range_length(const char* op, double start, double end, double step) {
   PYDL_CHECK(step != 0, Error, op, "(): step must be nonzero");
   PYDL_CHECK(std::isfinite(start) && std::isfinite(end) && std::isfinite(step), Error, op, "(): unsupported range: ", start, " -> ", end);
-  PYDL_CHECK((step > 0) == (end >= start) || end == start, Error, op, "(): upper bound and lower bound inconsistent with step sign: start ", start, ", end ", end,
-             ", step ", step);
+  PYDL_CHECK((step > 0) == (end >= start) || end == start, Error, op, "(): upper bound and lower bound inconsistent with step sign: start ",
+             start, ", end ", end, ", step ", step);
   const double n = std::ceil((end - start) / step);
   PYDL_CHECK(n <= 0x1p62, ShapeError, op, "(): invalid size, possible overflow");
   return static_cast<int64_t>(std::max(n, 0.0));
@@ -206,8 +240,8 @@ int64_t range_length(const char* op, double start, double end, double step) {
 // Exact for 64-bit integers: ceil((end - start) / step) without passing through double.
 int64_t integer_range_length(int64_t start, int64_t end, int64_t step) {
   PYDL_CHECK(step != 0, Error, "arange(): step must be nonzero");
-  PYDL_CHECK(start == end || (step > 0) == (end > start), Error, "arange(): upper bound and lower bound inconsistent with step sign: start ", start, ", end ", end,
-             ", step ", step);
+  PYDL_CHECK(start == end || (step > 0) == (end > start), Error,
+             "arange(): upper bound and lower bound inconsistent with step sign: start ", start, ", end ", end, ", step ", step);
   const __int128 span = static_cast<__int128>(end) - start;
   const __int128 n = (span + step - (step > 0 ? 1 : -1)) / step;
   PYDL_CHECK(n <= INT64_MAX, ShapeError, "arange(): invalid size, possible overflow");
@@ -225,7 +259,9 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
     const int64_t a = start.to_int(), s = step.to_int();
     const int64_t n[] = {integer_range_length(a, end.to_int(), s)};
     const Tensor t = empty(n, type, "arange");
-    fill_range(t, [a, s](int64_t i) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(i) * static_cast<uint64_t>(s)); });
+    fill_range(t, [a, s](int64_t i) {
+      return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(i) * static_cast<uint64_t>(s));
+    });
     return t;
   }
   const double a = start.to_double(), s = step.to_double();
@@ -249,7 +285,9 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, std::opti
   const int64_t n[] = {steps};
   const Tensor t = empty(n, dtype.value_or(default_dtype()), "linspace");
   const double a = start.to_double(), z = end.to_double(), step = steps > 1 ? (z - a) / static_cast<double>(steps - 1) : 0;
-  fill_range(t, [=](int64_t i) { return i < steps / 2 || steps == 1 ? a + step * static_cast<double>(i) : z - step * static_cast<double>(steps - 1 - i); });
+  fill_range(t, [=](int64_t i) {
+    return i < steps / 2 || steps == 1 ? a + step * static_cast<double>(i) : z - step * static_cast<double>(steps - 1 - i);
+  });
   return finish(t, requires_grad, "linspace");
 }
 
@@ -261,7 +299,9 @@ Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, Devi
   return finish(t, requires_grad, "eye");
 }
 }  // namespace
-PYDL_OP(arange_end, "arange(end: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Function | Out, R"doc(
+PYDL_OP(arange_end,
+        "arange(end: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+        Function | Out, R"doc(
 The numbers start, start + step, ... below `end`. int64 if all arguments are integers, else the default dtype.
 
 Example:
@@ -269,9 +309,12 @@ Example:
     tensor([1.0000, 1.5000])
 )doc");
 PYDL_OP(arange_op,
-        "arange(start: Number, end: Number, step: Number = 1, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+        "arange(start: Number, end: Number, step: Number = 1, *, dtype: dtype | None = None, device: device | None = None, requires_grad: "
+        "bool = False) -> Tensor",
         Function | Out, R"doc()doc");
-PYDL_OP(linspace, "linspace(start: Number, end: Number, steps: int, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+PYDL_OP(linspace,
+        "linspace(start: Number, end: Number, steps: int, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool "
+        "= False) -> Tensor",
         Function | Out, R"doc(
 `steps` evenly spaced numbers from `start` to `end`, both included.
 
@@ -279,7 +322,10 @@ Example:
     >>> pydl.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
 )doc");
-PYDL_OP(eye, "eye(n: int, m: int | None = None, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor", Function | Out, R"doc(
+PYDL_OP(
+    eye,
+    "eye(n: int, m: int | None = None, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+    Function | Out, R"doc(
 An (n, m) matrix with ones on the diagonal.
 
 Example:
@@ -305,10 +351,11 @@ Tensor cat(TensorSpan tensors, int64_t dim) {
   sizes[d] = 0;
   for (const Tensor& t : tensors) {
     if (legacy_empty(t) && model->ndim() != 1) continue;
-    PYDL_CHECK(t.ndim() == model->ndim(), ShapeError, "cat(): Tensors must have same number of dimensions: got ", model->ndim(), " and ", t.ndim());
+    PYDL_CHECK(t.ndim() == model->ndim(), ShapeError, "cat(): Tensors must have same number of dimensions: got ", model->ndim(), " and ",
+               t.ndim());
     for (int i = 0; i < t.ndim(); ++i) {
-      PYDL_CHECK(i == d || t.size(i) == sizes[i], ShapeError, "cat(): Sizes of tensors must match except in dimension ", d, ". Expected size ", sizes[i], " but got size ",
-                 t.size(i), " for dimension ", i);
+      PYDL_CHECK(i == d || t.size(i) == sizes[i], ShapeError, "cat(): Sizes of tensors must match except in dimension ", d,
+                 ". Expected size ", sizes[i], " but got size ", t.size(i), " for dimension ", i);
     }
     PYDL_CHECK(!__builtin_add_overflow(sizes[d], t.size(d), &sizes[d]), ShapeError, "cat(): the result does not fit 64 bits");
   }
@@ -336,7 +383,8 @@ Tensor cat(TensorSpan tensors, int64_t dim) {
       for (size_t i = 0; i < parts.size(); ++i) {
         const Part& part = parts[i];
         if (!b.needs(static_cast<int>(i))) continue;
-        const Tensor piece = part.length ? slice(b.grad(), d, part.start, part.start + part.length, 1) : zeros(part.sizes, b.grad().dtype());
+        const Tensor piece =
+            part.length ? slice(b.grad(), d, part.start, part.start + part.length, 1) : zeros(part.sizes, b.grad().dtype());
         b.set(static_cast<int>(i), to_dtype(is_complex(piece.dtype()) && !is_complex(part.dtype) ? real(piece) : piece, part.dtype));
       }
     });
@@ -351,8 +399,8 @@ Tensor stack(TensorSpan tensors, int64_t dim) {
   const int d = wrap_dim(dim, tensors[0].ndim() + 1, "stack");
   std::vector<Tensor> rows;
   for (const Tensor& t : tensors) {
-    PYDL_CHECK(t.sizes() == tensors[0].sizes(), ShapeError, "stack(): expects each tensor to be equal size, but got ", IntSpan(tensors[0].sizes()), " at entry 0 and ",
-               IntSpan(t.sizes()), " at entry ", rows.size());
+    PYDL_CHECK(t.sizes() == tensors[0].sizes(), ShapeError, "stack(): expects each tensor to be equal size, but got ",
+               IntSpan(tensors[0].sizes()), " at entry 0 and ", IntSpan(t.sizes()), " at entry ", rows.size());
     rows.push_back(unsqueeze(t, d));
   }
   return cat(rows, d);

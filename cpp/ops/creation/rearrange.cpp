@@ -43,15 +43,20 @@ Tensor triangle_positions(const char* op, int64_t row, int64_t col, int64_t offs
   PYDL_CHECK(row >= 0 && col >= 0, Error, op, "(): row and col must be non-negative, got ", row, " and ", col);
   return to_dtype(contiguous(transpose(nonzero(triangle(row, col, offset, lower)), 0, 1)), dtype.value_or(DType::Int64));
 }
-Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, Device) { return triangle_positions("tril_indices", row, col, offset, true, dtype); }
-Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, Device) { return triangle_positions("triu_indices", row, col, offset, false, dtype); }
+Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, Device) {
+  return triangle_positions("tril_indices", row, col, offset, true, dtype);
+}
+Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, Device) {
+  return triangle_positions("triu_indices", row, col, offset, false, dtype);
+}
 
 Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2) {
   PYDL_CHECK(input.ndim() >= 1, ShapeError, "diag_embed(): input must have at least one dimension");
   const int n = input.ndim() + 1, a = wrap_dim(dim1, n, "diag_embed", "dim1"), c = wrap_dim(dim2, n, "diag_embed", "dim2");
   PYDL_CHECK(a != c, Error, "diag_embed(): diagonal dimensions cannot be identical ", dim1, ", ", dim2);
   int64_t side;
-  PYDL_CHECK(!__builtin_add_overflow(input.size(input.ndim() - 1), offset < 0 ? -offset : offset, &side), ShapeError, "diag_embed(): offset ", offset, " is too large");
+  PYDL_CHECK(!__builtin_add_overflow(input.size(input.ndim() - 1), offset < 0 ? -offset : offset, &side), ShapeError,
+             "diag_embed(): offset ", offset, " is too large");
   Dims sizes;
   for (int i = 0, k = 0; i < n; ++i) sizes.push_back(i == a || i == c ? side : input.size(k++));
   static_cast<void>(checked_numel(sizes, input.item_size(), "diag_embed"));
@@ -70,11 +75,16 @@ void reverse_row(char* out, const char* in, int64_t n) {
 // One run along the last flipped dim: n blocks in reverse order.
 void reverse_blocks(char* out, const char* in, int64_t n, int64_t bytes) {
   switch (bytes) {
-    case 1: return reverse_row<uint8_t>(out, in, n);
-    case 2: return reverse_row<uint16_t>(out, in, n);
-    case 4: return reverse_row<uint32_t>(out, in, n);
-    case 8: return reverse_row<uint64_t>(out, in, n);
-    default: break;
+    case 1:
+      return reverse_row<uint8_t>(out, in, n);
+    case 2:
+      return reverse_row<uint16_t>(out, in, n);
+    case 4:
+      return reverse_row<uint32_t>(out, in, n);
+    case 8:
+      return reverse_row<uint64_t>(out, in, n);
+    default:
+      break;
   }
   for (int64_t i = 0; i < n; ++i) std::memcpy(out + i * bytes, in + (n - 1 - i) * bytes, static_cast<size_t>(bytes));
 }
@@ -138,7 +148,8 @@ Tensor roll(const Tensor& input, IntSpan shifts, IntSpan dims) {
     PYDL_CHECK(shifts.size() == 1, Error, "roll(): shifts and dimensions must align. shifts: ", shifts.size(), ", dims:0");
     return clone(reshape(roll_one(reshape(input, Dims{input.numel()}), shifts[0], 0), input.sizes()));
   }
-  PYDL_CHECK(shifts.size() == dims.size(), Error, "roll(): shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  PYDL_CHECK(shifts.size() == dims.size(), Error, "roll(): shifts and dimensions must align. shifts: ", shifts.size(),
+             ", dims:", dims.size());
   PYDL_CHECK(input.ndim() > 0, IndexError, "roll(): Dimension specified as ", dims[0], " but tensor has no dimensions");
   Tensor out = input;
   for (size_t i = 0; i < dims.size(); ++i) out = roll_one(out, shifts[i], wrap_dim(dims[i], input.ndim(), "roll"));
@@ -193,7 +204,8 @@ Tensor repeat_interleave(const Tensor& input_, int64_t repeats, std::optional<in
     wide.push_back(x.size(i));
     if (i == d) wide.push_back(repeats);
     int64_t total;
-    PYDL_CHECK(!__builtin_mul_overflow(x.size(i), i == d ? repeats : 1, &total), ShapeError, "repeat_interleave(): the result is too large");
+    PYDL_CHECK(!__builtin_mul_overflow(x.size(i), i == d ? repeats : 1, &total), ShapeError,
+               "repeat_interleave(): the result is too large");
     sizes.push_back(total);
   }
   PYDL_CHECK(!output_size || *output_size == sizes[d], Error, "repeat_interleave(): allocated size does not match required size");
@@ -222,13 +234,17 @@ Tensor repeat_interleave_each(const Tensor& input_, const Tensor& repeats, std::
   const Tensor input = dim ? input_ : reshape(input_, Dims{input_.numel()});
   const int d = wrap_dim(dim.value_or(0), input.ndim(), "repeat_interleave");
   const int64_t n = input.ndim() ? input.size(d) : 1;
-  PYDL_CHECK(repeats.numel() == n || repeats.numel() == 1, ShapeError, "repeat_interleave(): repeats must have the same size as input along dim, but got repeats.size(0) = ",
-             repeats.numel(), " and input.size(", d, ") = ", n);
-  return index_select(input, d, repeat_positions(repeats.numel() == n ? reshape(repeats, Dims{n}) : expand(reshape(repeats, Dims{1}), Dims{n}), output_size));
+  PYDL_CHECK(repeats.numel() == n || repeats.numel() == 1, ShapeError,
+             "repeat_interleave(): repeats must have the same size as input along dim, but got repeats.size(0) = ", repeats.numel(),
+             " and input.size(", d, ") = ", n);
+  return index_select(
+      input, d,
+      repeat_positions(repeats.numel() == n ? reshape(repeats, Dims{n}) : expand(reshape(repeats, Dims{1}), Dims{n}), output_size));
 }
 
 Tensor outer(const Tensor& input, const Tensor& vec2) {
-  PYDL_CHECK(input.ndim() == 1 && vec2.ndim() == 1, ShapeError, "outer(): Expected 1-D arguments, got ", input.ndim(), "-D and ", vec2.ndim(), "-D");
+  PYDL_CHECK(input.ndim() == 1 && vec2.ndim() == 1, ShapeError, "outer(): Expected 1-D arguments, got ", input.ndim(), "-D and ",
+             vec2.ndim(), "-D");
   return mul(unsqueeze(input, 1), unsqueeze(vec2, 0));
 }
 
@@ -270,7 +286,9 @@ Example:
     tensor([[1., 1.],
             [0., 1.]])
 )doc");
-PYDL_OP(tril_indices, "tril_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: device | None = None) -> Tensor", Function, R"doc(
+PYDL_OP(tril_indices,
+        "tril_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: device | None = None) -> Tensor",
+        Function, R"doc(
 The positions of the lower triangle of a (row, col) matrix: two rows, int64.
 
 Example:
@@ -278,7 +296,9 @@ Example:
     tensor([[0, 1, 1],
             [0, 0, 1]])
 )doc");
-PYDL_OP(triu_indices, "triu_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: device | None = None) -> Tensor", Function, R"doc(
+PYDL_OP(triu_indices,
+        "triu_indices(row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: device | None = None) -> Tensor",
+        Function, R"doc(
 The positions of the upper triangle of a (row, col) matrix: two rows, int64.
 
 Example:
@@ -344,15 +364,18 @@ Example:
     >>> pydl.tile(pydl.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
 )doc");
-PYDL_OP(repeat_interleave, "repeat_interleave(input: Tensor, repeats: int, dim: int | None = None, *, output_size: int | None = None) -> Tensor", Function | Method, R"doc(
+PYDL_OP(repeat_interleave,
+        "repeat_interleave(input: Tensor, repeats: int, dim: int | None = None, *, output_size: int | None = None) -> Tensor",
+        Function | Method, R"doc(
 Each element (or slice along `dim`) `repeats` times in a row; a tensor of repeats has one number for each.
 
 Example:
     >>> pydl.repeat_interleave(pydl.tensor([1, 2]), 2)
     tensor([1, 1, 2, 2])
 )doc");
-PYDL_OP(repeat_interleave_each, "repeat_interleave(input: Tensor, repeats: Tensor, dim: int | None = None, *, output_size: int | None = None) -> Tensor", Function | Method,
-        R"doc()doc");
+PYDL_OP(repeat_interleave_each,
+        "repeat_interleave(input: Tensor, repeats: Tensor, dim: int | None = None, *, output_size: int | None = None) -> Tensor",
+        Function | Method, R"doc()doc");
 PYDL_OP(repeat_positions, "repeat_interleave(repeats: Tensor, *, output_size: int | None = None) -> Tensor", Function, R"doc()doc");
 PYDL_OP(outer, "outer(input: Tensor, vec2: Tensor) -> Tensor", Function | Method | Out, R"doc(
 The products of every element of one vector with every element of another.

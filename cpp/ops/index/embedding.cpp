@@ -31,7 +31,9 @@ Tensor row_factors(const Tensor& at, const Table& table, DType dtype) {
   std::vector<int64_t> count(table.scale_by_freq ? static_cast<size_t>(table.rows) : 0);
   for (int64_t i = 0; i < at.numel() && table.scale_by_freq; ++i) ++count[static_cast<size_t>(v[i])];
   for (int64_t i = 0; i < at.numel(); ++i) {
-    out.data<double>()[i] = v[i] == table.padding_idx ? 0 : table.scale_by_freq ? 1.0 / static_cast<double>(count[static_cast<size_t>(v[i])]) : 1;
+    out.data<double>()[i] = v[i] == table.padding_idx ? 0
+                            : table.scale_by_freq     ? 1.0 / static_cast<double>(count[static_cast<size_t>(v[i])])
+                                                      : 1;
   }
   return to_dtype(out, dtype);
 }
@@ -45,11 +47,13 @@ Tensor add_rows(const Tensor& gradient, const Tensor& at, int64_t rows) {
     const Tensor g = contiguous(gradient);
     const int64_t item = g.item_size();
     if (g.numel()) {
-      index_add_rows(g.dtype(), out->data, features * item, item, g->data, features * item, item, at.data<int64_t>(), 8, at.numel(), rows, features, 1);
+      index_add_rows(g.dtype(), out->data, features * item, item, g->data, features * item, item, at.data<int64_t>(), 8, at.numel(), rows,
+                     features, 1);
     }
   }
   if (needs_grad(gradient)) {
-    record({}, "EmbeddingDenseBackwardBackward0", out, {&gradient}, [i = save(at)](Backward& b) { b.set(0, embedding(b.grad(), i.get(b), -1, false, false)); });
+    record({}, "EmbeddingDenseBackwardBackward0", out, {&gradient},
+           [i = save(at)](Backward& b) { b.set(0, embedding(b.grad(), i.get(b), -1, false, false)); });
   }
   return out;
 }
@@ -71,7 +75,8 @@ Tensor embedding_backward(const Tensor& gradient, const Tensor& at, const Table&
 Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq, bool sparse) {
   PYDL_CHECK(weight.ndim() == 2, ShapeError, "embedding(): 'weight' must be 2-D");
   PYDL_CHECK(indices.dtype() == DType::Int64 || indices.dtype() == DType::Int32, Error,
-             "embedding(): Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ", indices.dtype(), " instead");
+             "embedding(): Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ",
+             indices.dtype(), " instead");
   PYDL_CHECK(!sparse, NotImplemented, "embedding(): sparse gradients are not supported");
   const int64_t rows = weight.size(0), features = weight.size(1);
   Tensor at, table;
@@ -99,7 +104,10 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
 
 }  // namespace
 
-PYDL_OP(embedding, "embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor", Function, R"doc(
+PYDL_OP(
+    embedding,
+    "embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor",
+    Function, R"doc(
 The rows of the matrix `weight` that `indices` name, in its shape with one dim more. Row `padding_idx` gets no gradient;
 `scale_grad_by_freq` divides the gradient of a row by how often it is used.
 

@@ -29,11 +29,16 @@ struct Bytes16 {
 template <class F>
 void by_item_size(int64_t size, F&& f) {
   switch (size) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    case 8: return f(uint64_t{});
-    default: return f(Bytes16{});
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    case 8:
+      return f(uint64_t{});
+    default:
+      return f(Bytes16{});
   }
 }
 
@@ -41,7 +46,8 @@ template <class F>
 void by_value_type(const char* op, DType d, F&& f) {
   switch (d) {
 #define PYDL_CASE(name, type) \
-  case DType::name: return f(type{});
+  case DType::name:           \
+    return f(type{});
     PYDL_CASE(Bool, uint8_t)
     PYDL_CASE(UInt8, uint8_t)
     PYDL_CASE(Int8, int8_t)
@@ -58,7 +64,8 @@ void by_value_type(const char* op, DType d, F&& f) {
     PYDL_CASE(Complex64, std::complex<float>)
     PYDL_CASE(Complex128, std::complex<double>)
 #undef PYDL_CASE
-    default: throw NotImplemented(text("\"", op, "\" not implemented for ", d));
+    default:
+      throw NotImplemented(text("\"", op, "\" not implemented for ", d));
   }
 }
 
@@ -80,7 +87,7 @@ T sum_of(T a, T b) {
 // Element offsets into the indexed dims, one per position of the broadcast index shape, and the geometry of what is left.
 struct Plan {
   Dims index_shape;
-  std::vector<int64_t> offsets;  // elements
+  std::vector<int64_t> offsets;   // elements
   Dims rest_sizes, rest_strides;  // dims of the input that are taken whole
   int place = 0;                  // where the index dims stand among the result's dims
   Dims result;                    // sizes
@@ -90,7 +97,8 @@ std::vector<Tensor> expand_masks(const Tensor& input, const std::vector<Tensor>&
   std::vector<Tensor> out;
   for (const Tensor& t : indices) {
     if (!t.defined() || (t.dtype() != DType::Bool && t.dtype() != DType::UInt8)) {
-      PYDL_CHECK(!t.defined() || is_integer(t.dtype()), IndexError, "index(): tensors used as indices must be long, int, short, byte or bool tensors, got ", t.dtype());
+      PYDL_CHECK(!t.defined() || is_integer(t.dtype()), IndexError,
+                 "index(): tensors used as indices must be long, int, short, byte or bool tensors, got ", t.dtype());
       out.push_back(t);
       continue;
     }
@@ -106,7 +114,8 @@ std::vector<Tensor> expand_masks(const Tensor& input, const std::vector<Tensor>&
     const Tensor positions = nonzero(t);
     for (int i = 0; i < t.ndim(); ++i) out.push_back(select(positions, 1, i));
   }
-  PYDL_CHECK(static_cast<int>(out.size()) <= input.ndim(), IndexError, "index(): too many indices for tensor of dimension ", input.ndim(), " (got ", out.size(), ")");
+  PYDL_CHECK(static_cast<int>(out.size()) <= input.ndim(), IndexError, "index(): too many indices for tensor of dimension ", input.ndim(),
+             " (got ", out.size(), ")");
   out.resize(static_cast<size_t>(input.ndim()));
   return out;
 }
@@ -240,7 +249,8 @@ Tensor index(const Tensor& input, std::vector<Tensor> indices) {
   const Tensor out = empty(p.result, input.dtype(), "index");
   by_item_size(input.item_size(), [&]<class T>(T) { gather_values(p, input.data<T>(), out.data<T>()); });
   if (needs_grad(input)) {
-    record({}, "IndexBackward0", out, {&input}, [indices = std::move(indices), sizes = input.sizes()](Backward& b) { b.set(0, index_backward(b.grad(), indices, sizes)); });
+    record({}, "IndexBackward0", out, {&input},
+           [indices = std::move(indices), sizes = input.sizes()](Backward& b) { b.set(0, index_backward(b.grad(), indices, sizes)); });
   }
   return out;
 }
@@ -248,7 +258,9 @@ Tensor index(const Tensor& input, std::vector<Tensor> indices) {
 Tensor index_put_(const Tensor& input, std::vector<Tensor> indices, const Tensor& values, bool accumulate) {
   check_inplace("index_put_", input);
   PYDL_CHECK(!input->storage->read_only(), Error, "index_put_(): the memory of input is read-only");
-  PYDL_CHECK(!has_internal_overlap(input), Error, "index_put_(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
+  PYDL_CHECK(!has_internal_overlap(input), Error,
+             "index_put_(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+             "Please clone() the tensor before performing the operation.");
   const Plan p = make_plan(input, indices);
   {
     const autograd::GradGuard off(false);
@@ -261,7 +273,8 @@ Tensor index_put_(const Tensor& input, std::vector<Tensor> indices, const Tensor
   if (needs_grad(input, values)) {
     record(Dest::inplace(input), "IndexPutBackward0", input, {&input, &values},
            [indices = std::move(indices), accumulate, sizes = values.sizes(), dtype = values.dtype()](Backward& b) {
-             if (b.needs(0)) b.set(0, accumulate ? b.grad() : index_put_(clone(b.grad()), indices, zeros(IntSpan(), b.grad().dtype()), false));
+             if (b.needs(0))
+               b.set(0, accumulate ? b.grad() : index_put_(clone(b.grad()), indices, zeros(IntSpan(), b.grad().dtype()), false));
              if (b.needs(1)) b.set(1, to_dtype(sum_to_size(index(b.grad(), indices), sizes), dtype));
            });
   }
@@ -288,9 +301,7 @@ Tensor nonzero(const Tensor& input) {
   return out;
 }
 namespace {
-std::vector<Tensor> nonzero_tuple(const Tensor& input) {
-  return unbind(nonzero(input.ndim() ? input : reshape(input, Dims{1})), 1);
-}
+std::vector<Tensor> nonzero_tuple(const Tensor& input) { return unbind(nonzero(input.ndim() ? input : reshape(input, Dims{1})), 1); }
 Tensor masked_select(const Tensor& input, const Tensor& mask) {
   PYDL_CHECK(mask.dtype() == DType::Bool, Error, "masked_select(): expected BoolTensor for mask, got ", mask.dtype());
   const Dims shape = broadcast_shapes(input.sizes(), mask.sizes(), "masked_select");
@@ -320,12 +331,13 @@ Example:
 namespace {
 
 void check_along(const char* op, const Tensor& input, const Tensor& index, int d, bool covers) {
-  PYDL_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Error, op, "(): Expected dtype int64 for index, got ", index.dtype());
-  PYDL_CHECK(std::max(index.ndim(), 1) == std::max(input.ndim(), 1), ShapeError, op, "(): Index tensor must have the same number of dimensions as input tensor, got ",
-             index.ndim(), " and ", input.ndim());
+  PYDL_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Error, op, "(): Expected dtype int64 for index, got ",
+             index.dtype());
+  PYDL_CHECK(std::max(index.ndim(), 1) == std::max(input.ndim(), 1), ShapeError, op,
+             "(): Index tensor must have the same number of dimensions as input tensor, got ", index.ndim(), " and ", input.ndim());
   for (int i = 0; covers && i < index.ndim() && input.ndim() > 0; ++i) {
-    PYDL_CHECK(i == d || index.size(i) <= input.size(i), ShapeError, op, "(): Size does not match at dimension ", i, " expected index ", IntSpan(index.sizes()),
-               " to be no larger than input ", IntSpan(input.sizes()), " apart from dimension ", d);
+    PYDL_CHECK(i == d || index.size(i) <= input.size(i), ShapeError, op, "(): Size does not match at dimension ", i, " expected index ",
+               IntSpan(index.sizes()), " to be no larger than input ", IntSpan(input.sizes()), " apart from dimension ", d);
   }
 }
 
@@ -367,7 +379,8 @@ Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
     for_along("gather", input, at, d, [&](int64_t offset, int64_t i) { to[i] = from[offset]; });
   });
   if (needs_grad(input)) {
-    record({}, "GatherBackward0", out, {&input}, [at = save(at), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
+    record({}, "GatherBackward0", out, {&input},
+           [at = save(at), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
   }
   return out;
 }
@@ -392,7 +405,8 @@ Tensor scatter_along(const Tensor& source, const Tensor& index, IntSpan sizes, i
     by_value_type("scatter_add", source.dtype(), [&]<class T>(T) {
       T* to = out.data<T>();
       const T* from = values.data<T>();
-      for_along("scatter_add", out, at, static_cast<int>(dim), [&](int64_t offset, int64_t i) { to[offset] = sum_of(to[offset], from[i]); });
+      for_along("scatter_add", out, at, static_cast<int>(dim),
+                [&](int64_t offset, int64_t i) { to[offset] = sum_of(to[offset], from[i]); });
     });
   }
   if (needs_grad(source)) {
@@ -404,7 +418,8 @@ Tensor scatter_along(const Tensor& source, const Tensor& index, IntSpan sizes, i
 Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index_) {
   const int d = wrap_dim(dim, input.ndim(), "index_select");
   PYDL_CHECK(index_.ndim() <= 1, IndexError, "index_select(): Index is supposed to be a vector, got ", index_.ndim(), " dims");
-  PYDL_CHECK(index_.dtype() == DType::Int64 || index_.dtype() == DType::Int32, Error, "index_select(): Expected dtype int32 or int64 for index, got ", index_.dtype());
+  PYDL_CHECK(index_.dtype() == DType::Int64 || index_.dtype() == DType::Int32, Error,
+             "index_select(): Expected dtype int32 or int64 for index, got ", index_.dtype());
   if (input.ndim() == 0) return reshape(index(reshape(input, Dims{1}), {index_}), IntSpan());
   std::vector<Tensor> indices(static_cast<size_t>(d) + 1);
   indices.back() = index_.ndim() ? index_ : reshape(index_, Dims{1});

@@ -36,7 +36,8 @@ void end_write(const Tensor& out, const Dest& dest) {
 }
 
 Tensor int64_index(const char* op, const Tensor& index) {
-  PYDL_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Error, op, "(): Expected dtype int64 for index, got ", index.dtype());
+  PYDL_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Error, op, "(): Expected dtype int64 for index, got ",
+             index.dtype());
   const autograd::GradGuard off(false);
   return contiguous(to_dtype(index, DType::Int64));
 }
@@ -54,15 +55,17 @@ void check_scatter(const char* op, const Tensor& input, const Tensor& index, int
   PYDL_CHECK(std::max(index.ndim(), 1) == std::max(input.ndim(), 1) || index.numel() == 0, ShapeError, op,
              "(): Index tensor must have the same number of dimensions as self tensor");
   for (int i = 0; i < index.ndim() && index.numel() && input.ndim(); ++i) {
-    PYDL_CHECK(i == d || index.size(i) <= input.size(i), ShapeError, op, "(): Expected index ", IntSpan(index.sizes()), " to be no larger than self ",
-               IntSpan(input.sizes()), " apart from dimension ", d);
+    PYDL_CHECK(i == d || index.size(i) <= input.size(i), ShapeError, op, "(): Expected index ", IntSpan(index.sizes()),
+               " to be no larger than self ", IntSpan(input.sizes()), " apart from dimension ", d);
   }
   if (!src.defined()) return;
-  PYDL_CHECK(src.dtype() == input.dtype(), Error, op, "(): Expected self.dtype to be equal to src.dtype, got ", input.dtype(), " and ", src.dtype());
+  PYDL_CHECK(src.dtype() == input.dtype(), Error, op, "(): Expected self.dtype to be equal to src.dtype, got ", input.dtype(), " and ",
+             src.dtype());
   PYDL_CHECK(std::max(index.ndim(), 1) == std::max(src.ndim(), 1) || index.numel() == 0, ShapeError, op,
              "(): Index tensor must have the same number of dimensions as src tensor");
   for (int i = 0; i < index.ndim() && index.numel() && src.ndim(); ++i) {
-    PYDL_CHECK(index.size(i) <= src.size(i), ShapeError, op, "(): Expected index ", IntSpan(index.sizes()), " to be no larger than src ", IntSpan(src.sizes()));
+    PYDL_CHECK(index.size(i) <= src.size(i), ShapeError, op, "(): Expected index ", IntSpan(index.sizes()), " to be no larger than src ",
+               IntSpan(src.sizes()));
   }
 }
 
@@ -71,7 +74,8 @@ Tensor at_least_1d(const Tensor& t) { return t.ndim() ? t : raw_view(t, Dims{1},
 
 IndexLines lines_of(const Tensor& out_, const Tensor& in_, const Tensor& index_, int d) {
   const Tensor out = at_least_1d(out_), in = at_least_1d(in_), index = at_least_1d(index_);
-  PYDL_CHECK(out.ndim() <= IndexLines::kMaxDims, NotImplemented, "scatter(): more than ", IndexLines::kMaxDims, " dimensions are not supported");
+  PYDL_CHECK(out.ndim() <= IndexLines::kMaxDims, NotImplemented, "scatter(): more than ", IndexLines::kMaxDims,
+             " dimensions are not supported");
   IndexLines s;
   const int64_t item = out.item_size();
   s.dtype = out.dtype();
@@ -102,7 +106,8 @@ Tensor covered(Tensor src, const Tensor& index) {
   return src;
 }
 
-Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& input, int64_t dim, const Tensor& index_, const Tensor& src_, const Dest& dest) {
+Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& input, int64_t dim, const Tensor& index_, const Tensor& src_,
+                    const Dest& dest) {
   const int d = wrap_dim(dim, input.ndim(), op);
   check_scatter(op, input, index_, d, src_);
   const Tensor index = int64_index(op, index_);
@@ -135,7 +140,8 @@ Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const 
 }
 Tensor scatter_value(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value, const Dest& dest) {
   PYDL_CHECK(!value.is_complex() || is_complex(input.dtype()), Error, "scatter(): value cannot be converted to type ", input.dtype());
-  return scatter_with("scatter", "ScatterBackward1", false, input, dim, index, expand(scalar_tensor(value, input.dtype()), index.sizes()), dest);
+  return scatter_with("scatter", "ScatterBackward1", false, input, dim, index, expand(scalar_tensor(value, input.dtype()), index.sizes()),
+                      dest);
 }
 
 // ---- whole slices along one dim --------------------------------------------------------------------------------
@@ -159,12 +165,12 @@ Tensor row_index(const char* op, const Tensor& index, int64_t size, int d) {
 }
 
 void check_rows(const char* op, const Tensor& input, const Tensor& source, int d, int64_t n) {
-  PYDL_CHECK(source.dtype() == input.dtype(), Error, op, "(): self and source expected to have the same dtype, but got (self) ", input.dtype(), " and (source) ",
-             source.dtype());
+  PYDL_CHECK(source.dtype() == input.dtype(), Error, op, "(): self and source expected to have the same dtype, but got (self) ",
+             input.dtype(), " and (source) ", source.dtype());
   Dims wanted = input.sizes();
   if (input.ndim()) wanted[d] = n;
-  PYDL_CHECK(source.sizes() == wanted || (input.ndim() == 0 && source.numel() == n), ShapeError, op, "(): source of shape ", IntSpan(source.sizes()),
-             " does not fit, expected ", IntSpan(wanted));
+  PYDL_CHECK(source.sizes() == wanted || (input.ndim() == 0 && source.numel() == n), ShapeError, op, "(): source of shape ",
+             IntSpan(source.sizes()), " does not fit, expected ", IntSpan(wanted));
 }
 
 enum class RowWrite : uint8_t { Copy, Add };
@@ -190,7 +196,8 @@ Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Te
   const int d = wrap_dim(dim, input.ndim(), "index_add");
   const Tensor at = row_index("index_add", index, input.ndim() ? input.size(d) : 1, d);
   check_rows("index_add", input, source, d, at.numel());
-  PYDL_CHECK(!alpha.is_complex() && (is_differentiable(input.dtype()) || alpha.is_integral()), Error, "index_add(): alpha does not fit ", input.dtype());
+  PYDL_CHECK(!alpha.is_complex() && (is_differentiable(input.dtype()) || alpha.is_integral()), Error, "index_add(): alpha does not fit ",
+             input.dtype());
   const Tensor out = begin_write("index_add", input, dest);
   write_rows(RowWrite::Add, out, source, at, d, alpha.to_double());
   end_write(out, dest);
@@ -223,9 +230,10 @@ Tensor index_fill(const Tensor& input, int64_t dim, const Tensor& index, const O
   const int d = wrap_dim(dim, input.ndim(), "index_fill");
   const Tensor at = row_index("index_fill", index, input.ndim() ? input.size(d) : 1, d);
   const Tensor& v = value.tensor();
-  PYDL_CHECK(!v.defined() || v.ndim() == 0, Error, "index_fill(): only supports a 0-dimensional value tensor, but got tensor with ", v.defined() ? v.ndim() : 0,
-             " dimension(s).");
-  PYDL_CHECK(v.defined() || !value.scalar().is_complex() || is_complex(input.dtype()), Error, "index_fill(): Converting complex Scalar to non-complex type is not supported");
+  PYDL_CHECK(!v.defined() || v.ndim() == 0, Error, "index_fill(): only supports a 0-dimensional value tensor, but got tensor with ",
+             v.defined() ? v.ndim() : 0, " dimension(s).");
+  PYDL_CHECK(v.defined() || !value.scalar().is_complex() || is_complex(input.dtype()), Error,
+             "index_fill(): Converting complex Scalar to non-complex type is not supported");
   const Tensor out = begin_write("index_fill", input, dest);
   {
     const autograd::GradGuard off(false);
@@ -255,20 +263,26 @@ Tensor index_fill_value(const Tensor& input, int64_t dim, const Tensor& index, c
 namespace {
 
 Tensor put_at(const Tensor& input, TensorSpan indices, const Tensor& values, bool accumulate) {
-  PYDL_CHECK(values.dtype() == input.dtype(), Error, "index_put_(): Index put requires the source and destination dtypes match, got ", input.dtype(),
-             " for the destination and ", values.dtype(), " for the source.");
+  PYDL_CHECK(values.dtype() == input.dtype(), Error, "index_put_(): Index put requires the source and destination dtypes match, got ",
+             input.dtype(), " for the destination and ", values.dtype(), " for the source.");
   return index_put_(input, std::vector<Tensor>(indices.begin(), indices.end()), values, accumulate);
 }
-Tensor index_put(const Tensor& input, TensorSpan indices, const Tensor& values, bool accumulate) { return put_at(clone(input), indices, values, accumulate); }
+Tensor index_put(const Tensor& input, TensorSpan indices, const Tensor& values, bool accumulate) {
+  return put_at(clone(input), indices, values, accumulate);
+}
 
 Tensor masked_scatter(const Tensor& input, const Tensor& mask, const Tensor& source, const Dest& dest) {
   PYDL_CHECK(mask.dtype() == DType::Bool, Error, "masked_scatter(): only supports boolean masks, but got mask with dtype ", mask.dtype());
-  PYDL_CHECK(source.dtype() == input.dtype(), Error, "masked_scatter(): expected self and source to have same dtypes but got ", input.dtype(), " and ", source.dtype());
-  const Tensor target = dest.is_inplace() ? input : clone(dest.is_new() ? expand(input, broadcast_shapes(input.sizes(), mask.sizes(), "masked_scatter")) : input);
+  PYDL_CHECK(source.dtype() == input.dtype(), Error, "masked_scatter(): expected self and source to have same dtypes but got ",
+             input.dtype(), " and ", source.dtype());
+  const Tensor target = dest.is_inplace()
+                            ? input
+                            : clone(dest.is_new() ? expand(input, broadcast_shapes(input.sizes(), mask.sizes(), "masked_scatter")) : input);
   const Tensor full = expand(mask, target.sizes());
   const Tensor at = nonzero(reshape(full, Dims{full.numel()}));
   const int64_t count = at.size(0);
-  PYDL_CHECK(count <= source.numel(), Error, "masked_scatter(): expected source to have at least as many elements as the number of ones in mask, got ", source.numel(),
+  PYDL_CHECK(count <= source.numel(), Error,
+             "masked_scatter(): expected source to have at least as many elements as the number of ones in mask, got ", source.numel(),
              " and ", count);
   const Tensor values = slice(reshape(source, Dims{source.numel()}), 0, 0, count, 1);
   if (target.ndim() == 0) {
@@ -289,7 +303,8 @@ Tensor take(const Tensor& input, const Tensor& index_) {
 Tensor take_along_dim(const Tensor& input, const Tensor& indices, std::optional<int64_t> dim) {
   PYDL_CHECK(indices.dtype() == DType::Int64, Error, "take_along_dim(): dtype of indices should be Long but got ", indices.dtype());
   if (!dim) return gather(reshape(input, Dims{input.numel()}), 0, reshape(indices, Dims{indices.numel()}));
-  PYDL_CHECK(input.ndim() == indices.ndim(), ShapeError, "take_along_dim(): input and indices should have the same number of dimensions, but got ", input.ndim(),
+  PYDL_CHECK(input.ndim() == indices.ndim(), ShapeError,
+             "take_along_dim(): input and indices should have the same number of dimensions, but got ", input.ndim(),
              " dimensions for input, and ", indices.ndim(), " dimensions for indices");
   const int d = wrap_dim(*dim, input.ndim(), "take_along_dim");
   Dims a = input.sizes(), b = indices.sizes();
@@ -311,7 +326,8 @@ Example:
     >>> pydl.zeros(3).scatter(0, pydl.tensor([2, 0]), pydl.tensor([5., 6.]))
     tensor([6., 0., 5.])
 )doc");
-PYDL_OP(scatter_value, "scatter(input: Tensor, dim: int, index: Tensor, value: Number) -> Tensor", Function | Method | Inplace | Out, R"doc()doc");
+PYDL_OP(scatter_value, "scatter(input: Tensor, dim: int, index: Tensor, value: Number) -> Tensor", Function | Method | Inplace | Out,
+        R"doc()doc");
 PYDL_OP(scatter_add, "scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
 A copy of `input` with `src` added at the positions `index` along `dim`. Raises IndexError for an index outside `input`.
 
@@ -319,35 +335,40 @@ Example:
     >>> pydl.zeros(2).scatter_add(0, pydl.tensor([1, 1]), pydl.tensor([5., 6.]))
     tensor([ 0., 11.])
 )doc");
-PYDL_OP(index_add, "index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(index_add, "index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Tensor",
+        Function | Method | Inplace | Out, R"doc(
 A copy of `input` with alpha * the slices of `source` added to its slices at `index` along `dim`.
 
 Example:
     >>> pydl.zeros(2).index_add(0, pydl.tensor([1, 1]), pydl.tensor([5., 6.]))
     tensor([ 0., 11.])
 )doc");
-PYDL_OP(index_copy, "index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(index_copy, "index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor", Function | Method | Inplace | Out,
+        R"doc(
 A copy of `input` with the slices of `source` in place of its slices at `index` along `dim`.
 
 Example:
     >>> pydl.zeros(3).index_copy(0, pydl.tensor([2, 0]), pydl.tensor([5., 6.]))
     tensor([6., 0., 5.])
 )doc");
-PYDL_OP(index_fill, "index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -> Tensor", Function | Method | Inplace, R"doc(
+PYDL_OP(index_fill, "index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -> Tensor", Function | Method | Inplace,
+        R"doc(
 A copy of `input` with its slices at `index` along `dim` filled with `value`.
 
 Example:
     >>> pydl.zeros(3).index_fill(0, pydl.tensor([0, 2]), 1)
     tensor([1., 0., 1.])
 )doc");
-PYDL_OP(put_at, "index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor", Function | Method | InplaceOnly, R"doc(
+PYDL_OP(put_at, "index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor",
+        Function | Method | InplaceOnly, R"doc(
 Writes `values` at the positions that the index tensors name together, or adds them with `accumulate`.
 
 Example:
     >>> pydl.zeros(3).index_put_((pydl.tensor([0, 2]),), pydl.tensor([1., 2.]))
     tensor([1., 0., 2.])
 )doc");
-PYDL_OP(index_put, "index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor", Function | Method, R"doc(
+PYDL_OP(index_put, "index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor",
+        Function | Method, R"doc(
 A copy of `input` with `values` at the positions that the index tensors name together.
 
 Example:

@@ -25,7 +25,8 @@ template <class F>
 void by_real_type(const char* op, DType d, F&& f) {
   switch (d) {
 #define PYDL_CASE(name, type) \
-  case DType::name: return f(type{});
+  case DType::name:           \
+    return f(type{});
     PYDL_CASE(Bool, uint8_t)
     PYDL_CASE(UInt8, uint8_t)
     PYDL_CASE(Int8, int8_t)
@@ -38,7 +39,8 @@ void by_real_type(const char* op, DType d, F&& f) {
     PYDL_CASE(Float32, float)
     PYDL_CASE(Float64, double)
 #undef PYDL_CASE
-    default: throw NotImplemented(text(op, "(): \"", op, "\" not implemented for ", d));
+    default:
+      throw NotImplemented(text(op, "(): \"", op, "\" not implemented for ", d));
   }
 }
 
@@ -118,7 +120,8 @@ void order_words(const T* v, int64_t n, int64_t count, bool descending, int64_t*
   s.words.resize(static_cast<size_t>(n));
   s.other.resize(static_cast<size_t>(n));
   const uint32_t flip = descending ? UINT32_MAX : 0;
-  for (int64_t i = 0; i < n; ++i) s.words[static_cast<size_t>(i)] = static_cast<uint64_t>(key_of(v[i]) ^ flip) << 32 | static_cast<uint32_t>(i);
+  for (int64_t i = 0; i < n; ++i)
+    s.words[static_cast<size_t>(i)] = static_cast<uint64_t>(key_of(v[i]) ^ flip) << 32 | static_cast<uint32_t>(i);
   if (count > 0 && count <= 64 && count * 8 <= n) {
     select_smallest(s.words, count, s.other);
     for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.other[static_cast<size_t>(i)]);
@@ -153,7 +156,8 @@ Tensor order(const char* op, const Tensor& rows, int64_t count, bool descending)
   return out;
 }
 
-std::tuple<Tensor, Tensor> ordered(const char* op, const char* node, const Tensor& input, int64_t dim, std::optional<int64_t> count, bool descending) {
+std::tuple<Tensor, Tensor> ordered(const char* op, const char* node, const Tensor& input, int64_t dim, std::optional<int64_t> count,
+                                   bool descending) {
   const int d = wrap_dim(dim, input.ndim(), op);
   const int64_t n = input.ndim() ? input.size(d) : 1;
   PYDL_CHECK(!count || (*count >= 0 && *count <= n), Error, op, "(): selected index k out of range");
@@ -171,17 +175,22 @@ std::tuple<Tensor, Tensor> ordered(const char* op, const char* node, const Tenso
     values = gather(input, d, indices);
   }
   if (needs_grad(input)) {
-    record({}, node, values, {&input}, [at = save(indices), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
+    record({}, node, values, {&input},
+           [at = save(indices), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
   }
   return {values, indices};
 }
 
-std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending, bool) { return ordered("sort", "SortBackward0", input, dim, std::nullopt, descending); }
+std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending, bool) {
+  return ordered("sort", "SortBackward0", input, dim, std::nullopt, descending);
+}
 Tensor argsort(const Tensor& input, int64_t dim, bool descending, bool) {
   const autograd::GradGuard off(false);
   return std::get<1>(ordered("argsort", "", input, dim, std::nullopt, descending));
 }
-std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool) { return ordered("topk", "TopkBackward0", input, dim, k, largest); }
+std::tuple<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest, bool) {
+  return ordered("topk", "TopkBackward0", input, dim, k, largest);
+}
 
 std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim, bool keepdim) {
   const int d = wrap_dim(dim, input.ndim(), "kthvalue");
@@ -261,7 +270,8 @@ std::tuple<Tensor, Tensor, Tensor> unique_values(const Tensor& input) {
 Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
   PYDL_CHECK(input.ndim() == 1 && is_integral_or_bool(input.dtype()), Error, "bincount(): only supports 1-d non-negative integral inputs.");
   PYDL_CHECK(minlength >= 0, Error, "bincount(): minlength should be >= 0");
-  PYDL_CHECK(!weights.defined() || weights.sizes() == input.sizes(), ShapeError, "bincount(): weights should be 1-d and have the same length as input");
+  PYDL_CHECK(!weights.defined() || weights.sizes() == input.sizes(), ShapeError,
+             "bincount(): weights should be 1-d and have the same length as input");
   const autograd::GradGuard off(false);
   const Tensor at = contiguous(to_dtype(input, DType::Int64));
   const int64_t* v = at.data<int64_t>();
@@ -283,28 +293,32 @@ Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
 
 }  // namespace
 
-PYDL_OP(sort, "sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc(
+PYDL_OP(sort, "sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> (values: Tensor, indices: Tensor)",
+        Function | Method | Out, R"doc(
 The elements in order along `dim`, and where they came from. Equal elements keep their order; NaN counts as the largest.
 
 Example:
     >>> pydl.sort(pydl.tensor([3, 1, 2])).indices
     tensor([1, 2, 0])
 )doc");
-PYDL_OP(argsort, "argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor", Function | Method, R"doc(
+PYDL_OP(argsort, "argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor", Function | Method,
+        R"doc(
 The positions that sort the elements along `dim`, see `sort`.
 
 Example:
     >>> pydl.argsort(pydl.tensor([3, 1, 2]))
     tensor([1, 2, 0])
 )doc");
-PYDL_OP(topk, "topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc(
+PYDL_OP(topk, "topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> (values: Tensor, indices: Tensor)",
+        Function | Method | Out, R"doc(
 The `k` largest (or smallest) elements along `dim`, in order, and their positions. Raises RuntimeError if there are fewer.
 
 Example:
     >>> pydl.topk(pydl.tensor([3, 1, 2]), 2).values
     tensor([3, 2])
 )doc");
-PYDL_OP(kthvalue, "kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc(
+PYDL_OP(kthvalue, "kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> (values: Tensor, indices: Tensor)",
+        Function | Method | Out, R"doc(
 The k-th smallest element along `dim`, counted from 1, and its position.
 
 Example:
@@ -318,7 +332,8 @@ Example:
     >>> pydl.median(pydl.tensor([3, 1, 2, 4]))
     tensor(2)
 )doc");
-PYDL_OP(median_dim, "median(input: Tensor, dim: int, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out, R"doc()doc");
+PYDL_OP(median_dim, "median(input: Tensor, dim: int, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out,
+        R"doc()doc");
 PYDL_OP(unique_values, "_unique(input: Tensor) -> (Tensor, Tensor, Tensor)", Private, R"doc()doc");
 PYDL_OP(bincount, "bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor", Function | Method, R"doc(
 How often each of 0, 1, ... occurs in a vector of integers, or the sum of its weights.

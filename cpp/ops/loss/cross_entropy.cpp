@@ -36,16 +36,17 @@ int class_dim(const Tensor& input) { return input.ndim() == 1 ? 0 : 1; }
 void check_shapes(const char* op, const Tensor& input, const Tensor& target) {
   PYDL_CHECK(input.ndim() >= 1, ShapeError, op, "(): Expected 1 or more dimensions of input (got 0)");
   PYDL_CHECK(is_floating(input.dtype()), NotImplemented, op, "(): not implemented for ", input.dtype());
-  PYDL_CHECK(target.dtype() == DType::Int64 || target.dtype() == DType::UInt8, Error, op, "(): expected scalar type Long but found ", target.dtype());
+  PYDL_CHECK(target.dtype() == DType::Int64 || target.dtype() == DType::UInt8, Error, op, "(): expected scalar type Long but found ",
+             target.dtype());
   if (input.ndim() == 1) {
-    PYDL_CHECK(target.ndim() == 0 || (target.ndim() == 1 && target.size(0) == 1), ShapeError, op, "(): For 1D input, 1D target must have size 1, but got target size: ",
-               IntSpan(target.sizes()));
+    PYDL_CHECK(target.ndim() == 0 || (target.ndim() == 1 && target.size(0) == 1), ShapeError, op,
+               "(): For 1D input, 1D target must have size 1, but got target size: ", IntSpan(target.sizes()));
     return;
   }
   Dims wanted = input.sizes();
   wanted.erase(1);
-  PYDL_CHECK(target.ndim() >= 1 && target.size(0) == input.size(0), ValueError, "Expected input batch_size (", input.size(0), ") to match target batch_size (",
-             target.ndim() ? target.size(0) : 0, ").");
+  PYDL_CHECK(target.ndim() >= 1 && target.size(0) == input.size(0), ValueError, "Expected input batch_size (", input.size(0),
+             ") to match target batch_size (", target.ndim() ? target.size(0) : 0, ").");
   PYDL_CHECK(target.sizes() == wanted, ShapeError, op, "(): Expected target size ", IntSpan(wanted), ", got ", IntSpan(target.sizes()));
 }
 
@@ -67,14 +68,17 @@ Tensor int64_target(const Tensor& target) {
 }
 
 void check_weight(const char* op, const Tensor& weight, int64_t classes) {
-  PYDL_CHECK(!weight.defined() || (weight.ndim() == 1 && weight.numel() == classes), ShapeError, op, "(): weight tensor should be defined either for all ", classes,
+  PYDL_CHECK(!weight.defined() || (weight.ndim() == 1 && weight.numel() == classes), ShapeError, op,
+             "(): weight tensor should be defined either for all ", classes,
              " classes or no classes but got weight tensor of shape: ", weight.defined() ? IntSpan(weight.sizes()) : IntSpan());
 }
 
 // Targets where they count, 0 elsewhere; and where they count.
 struct Classes {
   Tensor index, valid;
-  Classes(const Tensor& target, int64_t ignore_index) : valid(ne(target, Operand(ignore_index))) { index = where(valid, target, Operand(0)); }
+  Classes(const Tensor& target, int64_t ignore_index) : valid(ne(target, Operand(ignore_index))) {
+    index = where(valid, target, Operand(0));
+  }
 };
 
 // ---- the fused form: logits of (rows, classes), no weights -----------------------------------------------------
@@ -89,7 +93,8 @@ Fused fused_forward(const Tensor& x, const Tensor& target, int64_t ignore_index)
   if (n == 0) return f;
   const auto& fns = *kernels::softmax::fns()[x.dtype()];
   parallel_for(rows, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
-    fns.cross_entropy(f.loss->data + begin * item, f.lse->data + begin * item, x->data + begin * n * item, target.data<int64_t>() + begin, end - begin, n, ignore_index);
+    fns.cross_entropy(f.loss->data + begin * item, f.lse->data + begin * item, x->data + begin * n * item, target.data<int64_t>() + begin,
+                      end - begin, n, ignore_index);
   });
   return f;
 }
@@ -101,8 +106,8 @@ Tensor fused_backward(const Tensor& x, const Tensor& lse, const Tensor& target, 
   if (out.numel() == 0) return out;
   const auto& fns = *kernels::softmax::fns()[x.dtype()];
   parallel_for(rows, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
-    fns.cross_entropy_backward(out->data + begin * n * item, x->data + begin * n * item, lse->data + begin * item, target.data<int64_t>() + begin,
-                               scale->data + begin * item, end - begin, n, ignore_index);
+    fns.cross_entropy_backward(out->data + begin * n * item, x->data + begin * n * item, lse->data + begin * item,
+                               target.data<int64_t>() + begin, scale->data + begin * item, end - begin, n, ignore_index);
   });
   return out;
 }
@@ -138,7 +143,8 @@ Tensor fused_cross_entropy(const Tensor& input, const Tensor& target, int64_t ig
            if (autograd::mode.grad) {
              b.set(0, to_dtype(fused_formula(to_dtype(input, compute), target, scale, ignore_index), input.dtype()));
            } else {
-             b.set(0, to_dtype(fused_backward(contiguous(to_dtype(input, compute)), lse.get(b), target, contiguous(scale), ignore_index), input.dtype()));
+             b.set(0, to_dtype(fused_backward(contiguous(to_dtype(input, compute)), lse.get(b), target, contiguous(scale), ignore_index),
+                               input.dtype()));
            }
          });
   return out;
@@ -174,7 +180,9 @@ Tensor smooth_part(const Tensor& logp, const Tensor& target, const Tensor& weigh
   const Tensor smooth = where(c.valid, all, Operand(0));
   if (reduction == Reduction::None) return smooth;
   if (reduction == Reduction::Sum) return sum(smooth);
-  const Tensor share = weight.defined() ? where(c.valid, reshape(index(weight, {reshape(c.index, Dims{c.index.numel()})}), c.index.sizes()), Operand(0)) : to_dtype(c.valid, logp.dtype());
+  const Tensor share = weight.defined()
+                           ? where(c.valid, reshape(index(weight, {reshape(c.index, Dims{c.index.numel()})}), c.index.sizes()), Operand(0))
+                           : to_dtype(c.valid, logp.dtype());
   return div(sum(smooth), sum(share));
 }
 
@@ -188,16 +196,20 @@ Tensor nll_loss(const Tensor& input, const Tensor& target_, const Tensor& weight
   check_targets(target, input.size(d), ignore_index);
   if (input.ndim() == 1) target = reshape(target, IntSpan());
   const Classes c(target, ignore_index);
-  const Tensor picked = input.size(d) ? squeeze(gather(input, d, unsqueeze(c.index, d)), IntSpan(Dims{d})) : zeros(target.sizes(), input.dtype());
-  const Tensor share = weight.defined() ? where(c.valid, reshape(index(weight, {reshape(c.index, Dims{c.index.numel()})}), target.sizes()), Operand(0))
-                                        : to_dtype(c.valid, input.dtype());
+  const Tensor picked =
+      input.size(d) ? squeeze(gather(input, d, unsqueeze(c.index, d)), IntSpan(Dims{d})) : zeros(target.sizes(), input.dtype());
+  const Tensor share = weight.defined()
+                           ? where(c.valid, reshape(index(weight, {reshape(c.index, Dims{c.index.numel()})}), target.sizes()), Operand(0))
+                           : to_dtype(c.valid, input.dtype());
   const Tensor loss = where(c.valid, neg(mul(picked, share)), Operand(0));
   if (reduction == Reduction::None) return input.ndim() == 1 && target_.ndim() == 1 ? reshape(loss, Dims{1}) : loss;
   return reduction == Reduction::Sum ? sum(loss) : div(sum(loss), sum(share));
 }
 
-Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, Reduction reduction, double label_smoothing) {
-  PYDL_CHECK(label_smoothing >= 0 && label_smoothing <= 1, Error, "cross_entropy(): label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
+Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, Reduction reduction,
+                     double label_smoothing) {
+  PYDL_CHECK(label_smoothing >= 0 && label_smoothing <= 1, Error,
+             "cross_entropy(): label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
   PYDL_CHECK(input.ndim() >= 1, ShapeError, "cross_entropy(): Expected 1 or more dimensions of input (got 0)");
   const int d = class_dim(input);
   if (is_floating(target.dtype()) && target.sizes() == input.sizes()) {
@@ -224,17 +236,22 @@ namespace {
 Tensor nll_loss_op(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, std::string_view reduction) {
   return nll_loss(input, target, weight, ignore_index, reduction_of(reduction));
 }
-Tensor cross_entropy_op(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, std::string_view reduction, double label_smoothing) {
+Tensor cross_entropy_op(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, std::string_view reduction,
+                        double label_smoothing) {
   return cross_entropy(input, target, weight, ignore_index, reduction_of(reduction), label_smoothing);
 }
 }  // namespace
 
-PYDL_OP(nll_loss_op, "nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = 'mean') -> Tensor", Nn, R"doc(
+PYDL_OP(
+    nll_loss_op,
+    "nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = 'mean') -> Tensor",
+    Nn, R"doc(
 -weight[target] * input[target] for log-probabilities (C), (N, C) or (N, C, d...); 'mean' divides by the sum of the weights.
 Raises IndexError for a target that is no class.
 )doc");
 PYDL_OP(cross_entropy_op,
-        "cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> Tensor",
+        "cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = 'mean', "
+        "label_smoothing: float = 0.0) -> Tensor",
         Nn, R"doc(
 Cross-entropy between logits (C), (N, C) or (N, C, d...) and classes, or probabilities of the shape of the logits.
 Raises IndexError for a target that is no class.

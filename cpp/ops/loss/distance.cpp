@@ -29,13 +29,16 @@ struct Distance {
   Tensor (*slope)(const Tensor& d, double p);
 };
 
-constexpr Distance kSquared{"MseLossBackward0", [](const Tensor& d, double) { return square(d); }, [](const Tensor& d, double) { return mul(d, Operand(2)); }};
-constexpr Distance kAbsolute{"L1LossBackward0", [](const Tensor& d, double) { return abs(d); }, [](const Tensor& d, double) { return sign(d); }};
+constexpr Distance kSquared{"MseLossBackward0", [](const Tensor& d, double) { return square(d); },
+                            [](const Tensor& d, double) { return mul(d, Operand(2)); }};
+constexpr Distance kAbsolute{"L1LossBackward0", [](const Tensor& d, double) { return abs(d); },
+                             [](const Tensor& d, double) { return sign(d); }};
 // Huber (1964): d^2 / 2 within delta, delta (|d| - delta / 2) beyond.
 constexpr Distance kHuber{"HuberLossBackward0",
                           [](const Tensor& d, double delta) {
                             const Tensor a = abs(d);
-                            return where(lt(a, Operand(delta)), mul(square(a), Operand(0.5)), mul(sub(a, Operand(0.5 * delta)), Operand(delta)));
+                            return where(lt(a, Operand(delta)), mul(square(a), Operand(0.5)),
+                                         mul(sub(a, Operand(0.5 * delta)), Operand(delta)));
                           },
                           [](const Tensor& d, double delta) { return clamp(d, Scalar(-delta), Scalar(delta)); }};
 // Girshick (2015): Huber's loss over beta.
@@ -68,8 +71,12 @@ Tensor distance(const Distance& kind, const Tensor& input, const Tensor& target,
   return out;
 }
 
-Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) { return distance(kSquared, input, target, reduction); }
-Tensor l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction) { return distance(kAbsolute, input, target, reduction); }
+Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  return distance(kSquared, input, target, reduction);
+}
+Tensor l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  return distance(kAbsolute, input, target, reduction);
+}
 Tensor huber_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double delta) {
   PYDL_CHECK(delta > 0, Error, "huber_loss(): does not support non-positive values for delta.");
   return distance(kHuber, input, target, reduction, delta);
@@ -89,12 +96,13 @@ Tensor finish(Tensor loss, const Tensor& weight, std::string_view reduction) {
 Tensor bounded(const Tensor& logarithm) { return clamp(logarithm, Scalar(-100.0), std::nullopt); }
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, std::string_view reduction) {
-  PYDL_CHECK(input.sizes() == target.sizes(), ValueError, "Using a target size (", IntSpan(target.sizes()), ") that is different to the input size (",
-             IntSpan(input.sizes()), ") is deprecated. Please ensure they have the same size.");
+  PYDL_CHECK(input.sizes() == target.sizes(), ValueError, "Using a target size (", IntSpan(target.sizes()),
+             ") that is different to the input size (", IntSpan(input.sizes()), ") is deprecated. Please ensure they have the same size.");
   Tensor out;
   {
     const autograd::GradGuard off(false);
-    PYDL_CHECK(!has_zero(logical_and(ge(input, Operand(0)), le(input, Operand(1)))), Error, "all elements of input should be between 0 and 1");
+    PYDL_CHECK(!has_zero(logical_and(ge(input, Operand(0)), le(input, Operand(1)))), Error,
+               "all elements of input should be between 0 and 1");
     const Tensor yes = mul(target, bounded(log(input))), no = mul(rsub(target, Operand(1)), bounded(log1p(neg(input))));
     out = neg(add(yes, no));
   }
@@ -109,8 +117,10 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
 }
 
 // -log(sigmoid(x)) t - log(1 - sigmoid(x)) (1 - t) = (1 - t) x - log(sigmoid(x))
-Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight, std::string_view reduction, const Tensor& pos_weight) {
-  PYDL_CHECK(input.sizes() == target.sizes(), ValueError, "Target size (", IntSpan(target.sizes()), ") must be the same as input size (", IntSpan(input.sizes()), ")");
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight, std::string_view reduction,
+                                        const Tensor& pos_weight) {
+  PYDL_CHECK(input.sizes() == target.sizes(), ValueError, "Target size (", IntSpan(target.sizes()), ") must be the same as input size (",
+             IntSpan(input.sizes()), ")");
   const auto value = [&](const Tensor& log_term) { return sub(mul(rsub(target, Operand(1)), input), log_term); };
   if (pos_weight.defined()) {
     const Tensor factor = add(mul(sub(pos_weight, Operand(1)), target), Operand(1));
@@ -152,11 +162,13 @@ d^2 / 2 where d = |input - target| < delta, else delta * (d - delta / 2).
 PYDL_OP(smooth_l1_loss, "smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = 'mean', beta: float = 1.0) -> Tensor", Nn, R"doc(
 d^2 / (2 * beta) where d = |input - target| < beta, else d - beta / 2.
 )doc");
-PYDL_OP(binary_cross_entropy, "binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = 'mean') -> Tensor", Nn, R"doc(
+PYDL_OP(binary_cross_entropy,
+        "binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = 'mean') -> Tensor", Nn, R"doc(
 Cross-entropy of probabilities; logarithms are bounded by -100. Raises RuntimeError for an input outside [0, 1].
 )doc");
 PYDL_OP(binary_cross_entropy_with_logits,
-        "binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = 'mean', pos_weight: Tensor | None = None) -> Tensor",
+        "binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = 'mean', "
+        "pos_weight: Tensor | None = None) -> Tensor",
         Nn, R"doc(
 Cross-entropy of sigmoid(input), without overflow.
 )doc");

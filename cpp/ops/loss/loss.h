@@ -10,6 +10,7 @@ enum class Reduction : uint8_t { None, Mean, Sum };
 Reduction reduction_of(std::string_view text);
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, Reduction reduction);
-Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, Reduction reduction, double label_smoothing);
+Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, int64_t ignore_index, Reduction reduction,
+                     double label_smoothing);
 
 }  // namespace pydl

@@ -18,7 +18,8 @@ using autograd::save;
 namespace {
 
 void check_types(const char* op, const Tensor& a, const Tensor& b) {
-  PYDL_CHECK(a.dtype() == b.dtype(), Error, op, "(): expected input and other to have the same dtype, but got: ", a.dtype(), " != ", b.dtype());
+  PYDL_CHECK(a.dtype() == b.dtype(), Error, op, "(): expected input and other to have the same dtype, but got: ", a.dtype(),
+             " != ", b.dtype());
   PYDL_CHECK(gemm_supports(a.dtype()), NotImplemented, "\"", op, "\" not implemented for ", a.dtype());
 }
 
@@ -47,9 +48,10 @@ void matrix_gradients(Backward& b, const autograd::Saved& a, const autograd::Sav
 }  // namespace
 
 Tensor mm(const Tensor& input, const Tensor& mat2) {
-  PYDL_CHECK(input.ndim() == 2 && mat2.ndim() == 2, ShapeError, "mm(): input and mat2 must be matrices, got ", input.ndim(), "D and ", mat2.ndim(), "D tensors");
-  PYDL_CHECK(input.size(1) == mat2.size(0), ShapeError, "mm(): input and mat2 shapes cannot be multiplied (", input.size(0), "x", input.size(1), " and ", mat2.size(0),
-             "x", mat2.size(1), ")");
+  PYDL_CHECK(input.ndim() == 2 && mat2.ndim() == 2, ShapeError, "mm(): input and mat2 must be matrices, got ", input.ndim(), "D and ",
+             mat2.ndim(), "D tensors");
+  PYDL_CHECK(input.size(1) == mat2.size(0), ShapeError, "mm(): input and mat2 shapes cannot be multiplied (", input.size(0), "x",
+             input.size(1), " and ", mat2.size(0), "x", mat2.size(1), ")");
   check_types("mm", input, mat2);
   const int64_t sizes[] = {input.size(0), mat2.size(1)};
   const Tensor out = empty(sizes, input.dtype(), "mm");
@@ -58,7 +60,9 @@ Tensor mm(const Tensor& input, const Tensor& mat2) {
   gemm(args);
   if (needs_grad(input, mat2)) {
     record({}, "MmBackward0", out, {&input, &mat2},
-           [a = needs_grad(mat2) ? save(input) : autograd::Saved(), c = needs_grad(input) ? save(mat2) : autograd::Saved()](Backward& b) { matrix_gradients(b, a, c, &mm); });
+           [a = needs_grad(mat2) ? save(input) : autograd::Saved(), c = needs_grad(input) ? save(mat2) : autograd::Saved()](Backward& b) {
+             matrix_gradients(b, a, c, &mm);
+           });
   }
   return out;
 }
@@ -71,9 +75,11 @@ Example:
 )doc");
 
 Tensor bmm(const Tensor& input, const Tensor& mat2) {
-  PYDL_CHECK(input.ndim() == 3 && mat2.ndim() == 3, ShapeError, "bmm(): batch1 and batch2 must be 3D tensors, got ", input.ndim(), "D and ", mat2.ndim(), "D");
-  PYDL_CHECK(input.size(0) == mat2.size(0) && input.size(2) == mat2.size(1), ShapeError, "bmm(): Expected size for first two dimensions of batch2 tensor to be: [",
-             input.size(0), ", ", input.size(2), "] but got: [", mat2.size(0), ", ", mat2.size(1), "].");
+  PYDL_CHECK(input.ndim() == 3 && mat2.ndim() == 3, ShapeError, "bmm(): batch1 and batch2 must be 3D tensors, got ", input.ndim(), "D and ",
+             mat2.ndim(), "D");
+  PYDL_CHECK(input.size(0) == mat2.size(0) && input.size(2) == mat2.size(1), ShapeError,
+             "bmm(): Expected size for first two dimensions of batch2 tensor to be: [", input.size(0), ", ", input.size(2), "] but got: [",
+             mat2.size(0), ", ", mat2.size(1), "].");
   check_types("bmm", input, mat2);
   const int64_t sizes[] = {input.size(0), input.size(1), mat2.size(2)};
   const Tensor out = empty(sizes, input.dtype(), "bmm");
@@ -82,7 +88,9 @@ Tensor bmm(const Tensor& input, const Tensor& mat2) {
   gemm_batched(args, input.size(0), input.stride(0), mat2.stride(0), out.stride(0));
   if (needs_grad(input, mat2)) {
     record({}, "BmmBackward0", out, {&input, &mat2},
-           [a = needs_grad(mat2) ? save(input) : autograd::Saved(), c = needs_grad(input) ? save(mat2) : autograd::Saved()](Backward& b) { matrix_gradients(b, a, c, &bmm); });
+           [a = needs_grad(mat2) ? save(input) : autograd::Saved(), c = needs_grad(input) ? save(mat2) : autograd::Saved()](Backward& b) {
+             matrix_gradients(b, a, c, &bmm);
+           });
   }
   return out;
 }
@@ -95,8 +103,10 @@ Example:
 )doc");
 
 Tensor mv(const Tensor& input, const Tensor& vec) {
-  PYDL_CHECK(input.ndim() == 2 && vec.ndim() == 1, ShapeError, "mv(): expected a matrix and a vector, got ", input.ndim(), "D and ", vec.ndim(), "D");
-  PYDL_CHECK(input.size(1) == vec.size(0), ShapeError, "mv(): size mismatch, got input (", input.size(0), "x", input.size(1), "), vec (", vec.size(0), ")");
+  PYDL_CHECK(input.ndim() == 2 && vec.ndim() == 1, ShapeError, "mv(): expected a matrix and a vector, got ", input.ndim(), "D and ",
+             vec.ndim(), "D");
+  PYDL_CHECK(input.size(1) == vec.size(0), ShapeError, "mv(): size mismatch, got input (", input.size(0), "x", input.size(1), "), vec (",
+             vec.size(0), ")");
   const int64_t size[] = {input.size(0)};
   return reshape(mm(input, unsqueeze(vec, 1)), size);
 }
@@ -109,11 +119,13 @@ Example:
 )doc");
 
 Tensor inner(const Tensor& input, const Tensor& tensor) {
-  PYDL_CHECK(input.ndim() == 1 && tensor.ndim() == 1, ShapeError, "dot(): 1D tensors expected, but got ", input.ndim(), "D and ", tensor.ndim(), "D tensors");
-  PYDL_CHECK(input.numel() == tensor.numel(), ShapeError, "dot(): inconsistent tensor size, expected tensor [", input.numel(), "] and src [", tensor.numel(),
-             "] to have the same number of elements");
+  PYDL_CHECK(input.ndim() == 1 && tensor.ndim() == 1, ShapeError, "dot(): 1D tensors expected, but got ", input.ndim(), "D and ",
+             tensor.ndim(), "D tensors");
+  PYDL_CHECK(input.numel() == tensor.numel(), ShapeError, "dot(): inconsistent tensor size, expected tensor [", input.numel(),
+             "] and src [", tensor.numel(), "] to have the same number of elements");
   check_types("dot", input, tensor);
-  if (input.dtype() != DType::Float32 && input.dtype() != DType::Float64) return sum(mul(input, tensor), std::nullopt, false, input.dtype());
+  if (input.dtype() != DType::Float32 && input.dtype() != DType::Float64)
+    return sum(mul(input, tensor), std::nullopt, false, input.dtype());
   const Tensor a = contiguous(input), c = contiguous(tensor);
   const Tensor out = scalar_tensor(Scalar(dot(a.dtype(), a->data, c->data, a.numel())), a.dtype());
   if (needs_grad(input, tensor)) {
@@ -147,7 +159,8 @@ Tensor batched(const Tensor& a, const Tensor& b) {
     sizes.push_back(t.size(t.ndim() - 1));
     return t.sizes() == sizes ? t : expand(t, sizes);
   };
-  PYDL_CHECK(a.size(a.ndim() - 1) == b.size(b.ndim() - 2), ShapeError, "matmul(): shapes ", IntSpan(a.sizes()), " and ", IntSpan(b.sizes()), " cannot be multiplied");
+  PYDL_CHECK(a.size(a.ndim() - 1) == b.size(b.ndim() - 2), ShapeError, "matmul(): shapes ", IntSpan(a.sizes()), " and ", IntSpan(b.sizes()),
+             " cannot be multiplied");
   const Tensor out = bmm(fold_batch(widen(a), n), fold_batch(widen(b), n));
   batch.push_back(a.size(a.ndim() - 2));
   batch.push_back(b.size(b.ndim() - 1));
@@ -172,9 +185,11 @@ Tensor matmul(const Tensor& input, const Tensor& other) {
     const int64_t dim[] = {-1};
     return squeeze(out, IntSpan(dim));
   }
-  if (b == 2 && view_strides(input, Dims{input.numel() / std::max<int64_t>(1, input.size(a - 1)), input.size(a - 1)})) {  // [..., M, K] x [K, N] is one product
+  if (b == 2 && view_strides(input, Dims{input.numel() / std::max<int64_t>(1, input.size(a - 1)),
+                                         input.size(a - 1)})) {  // [..., M, K] x [K, N] is one product
     Dims sizes = input.sizes();
-    PYDL_CHECK(input.size(a - 1) == other.size(0), ShapeError, "matmul(): shapes ", IntSpan(input.sizes()), " and ", IntSpan(other.sizes()), " cannot be multiplied");
+    PYDL_CHECK(input.size(a - 1) == other.size(0), ShapeError, "matmul(): shapes ", IntSpan(input.sizes()), " and ", IntSpan(other.sizes()),
+               " cannot be multiplied");
     const int64_t k = sizes[a - 1];
     sizes[a - 1] = other.size(1);
     int64_t rows = 1;
@@ -196,10 +211,11 @@ Example:
 // ---- linear ----------------------------------------------------------------------------------------------------
 
 Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
-  PYDL_CHECK(weight.ndim() == 2 && input.ndim() >= 1, ShapeError, "linear(): expected weight of 2 dims and input of at least 1, got ", weight.ndim(), " and ", input.ndim());
+  PYDL_CHECK(weight.ndim() == 2 && input.ndim() >= 1, ShapeError, "linear(): expected weight of 2 dims and input of at least 1, got ",
+             weight.ndim(), " and ", input.ndim());
   const int64_t k = input.size(input.ndim() - 1), n = weight.size(0);
-  PYDL_CHECK(weight.size(1) == k, ShapeError, "linear(): input and weight.T shapes cannot be multiplied (", input.numel() / std::max<int64_t>(k, 1), "x", k, " and ",
-             weight.size(1), "x", n, ")");
+  PYDL_CHECK(weight.size(1) == k, ShapeError, "linear(): input and weight.T shapes cannot be multiplied (",
+             input.numel() / std::max<int64_t>(k, 1), "x", k, " and ", weight.size(1), "x", n, ")");
   PYDL_CHECK(!bias.defined() || (bias.ndim() == 1 && bias.size(0) == n), ShapeError, "linear(): expected bias of size [", n, "], got ",
              bias.defined() ? IntSpan(bias.sizes()) : IntSpan());
   check_types("linear", input, weight);
@@ -227,7 +243,8 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
         .bias_mode = b.defined() ? BiasMode::PerColumn : BiasMode::None});
   if (needs_grad(input, weight, bias)) {
     record({}, bias.defined() ? "AddmmBackward0" : "MmBackward0", out, {&input, &weight, &bias},
-           [x = needs_grad(weight) ? save(input) : autograd::Saved(), w = needs_grad(input) ? save(weight) : autograd::Saved(), rows, n, k](Backward& b) {
+           [x = needs_grad(weight) ? save(input) : autograd::Saved(), w = needs_grad(input) ? save(weight) : autograd::Saved(), rows, n,
+            k](Backward& b) {
              const Tensor g = b.grad().ndim() == 2 ? b.grad() : reshape(b.grad(), Dims{rows, n});
              if (b.needs(0)) {
                const Tensor dx = mm(g, conj(w.get(b)));

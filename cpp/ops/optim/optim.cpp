@@ -41,8 +41,9 @@ void check_list(const char* op, const char* argument, TensorSpan list, TensorSpa
   if (may_be_empty && list.empty()) return;
   PYDL_CHECK(list.size() == params.size(), ValueError, op, "(): ", argument, " has ", list.size(), " tensors, params has ", params.size());
   for (size_t i = 0; i < list.size(); ++i) {
-    PYDL_CHECK(list[i].sizes() == params[i].sizes() && list[i].dtype() == params[i].dtype(), ShapeError, op, "(): ", argument, "[", i, "] is ", list[i].dtype(), " of size ",
-               IntSpan(list[i].sizes()), ", params[", i, "] is ", params[i].dtype(), " of size ", IntSpan(params[i].sizes()));
+    PYDL_CHECK(list[i].sizes() == params[i].sizes() && list[i].dtype() == params[i].dtype(), ShapeError, op, "(): ", argument, "[", i,
+               "] is ", list[i].dtype(), " of size ", IntSpan(list[i].sizes()), ", params[", i, "] is ", params[i].dtype(), " of size ",
+               IntSpan(params[i].sizes()));
   }
 }
 
@@ -53,8 +54,8 @@ void check_params(const char* op, TensorSpan params) {
   }
 }
 
-void sgd(TensorSpan params, TensorSpan grads, TensorSpan momentum_buffers, double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize,
-         bool first_step) {
+void sgd(TensorSpan params, TensorSpan grads, TensorSpan momentum_buffers, double lr, double momentum, double dampening,
+         double weight_decay, bool nesterov, bool maximize, bool first_step) {
   const autograd::GradGuard off(false);
   check_params("sgd_step", params);
   check_list("sgd_step", "grads", grads, params, false);
@@ -70,13 +71,14 @@ void sgd(TensorSpan params, TensorSpan grads, TensorSpan momentum_buffers, doubl
                        .momentum_buffer = momentum_buffers.empty() ? nullptr : memory.writable(momentum_buffers[i]),
                        .first_step = first_step});
   }
-  sgd_step(tensors.data(), static_cast<int64_t>(tensors.size()),
-           {.lr = lr, .momentum = momentum, .dampening = dampening, .weight_decay = weight_decay, .nesterov = nesterov, .maximize = maximize});
+  sgd_step(
+      tensors.data(), static_cast<int64_t>(tensors.size()),
+      {.lr = lr, .momentum = momentum, .dampening = dampening, .weight_decay = weight_decay, .nesterov = nesterov, .maximize = maximize});
   memory.finish();
 }
 
-void adam(TensorSpan params, TensorSpan grads, TensorSpan exp_avgs, TensorSpan exp_avg_sqs, TensorSpan max_exp_avg_sqs, double lr, double beta1, double beta2, double eps,
-          double weight_decay, int64_t step, bool amsgrad, bool maximize, bool decoupled) {
+void adam(TensorSpan params, TensorSpan grads, TensorSpan exp_avgs, TensorSpan exp_avg_sqs, TensorSpan max_exp_avg_sqs, double lr,
+          double beta1, double beta2, double eps, double weight_decay, int64_t step, bool amsgrad, bool maximize, bool decoupled) {
   const autograd::GradGuard off(false);
   check_params("adam_step", params);
   check_list("adam_step", "grads", grads, params, false);
@@ -96,8 +98,9 @@ void adam(TensorSpan params, TensorSpan grads, TensorSpan exp_avgs, TensorSpan e
                        .max_exp_avg_sq = amsgrad ? memory.writable(max_exp_avg_sqs[i]) : nullptr,
                        .step = static_cast<double>(step)});
   }
-  adam_step(tensors.data(), static_cast<int64_t>(tensors.size()),
-            {.lr = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = weight_decay, .decoupled = decoupled, .maximize = maximize});
+  adam_step(
+      tensors.data(), static_cast<int64_t>(tensors.size()),
+      {.lr = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = weight_decay, .decoupled = decoupled, .maximize = maximize});
   memory.finish();
 }
 
@@ -110,7 +113,9 @@ Tensor grad_norm(TensorSpan tensors, double p) {
     bool plain = true;
     for (const Tensor& t : tensors) {
       plain &= is_floating(t.dtype());
-      if (plain) ranges.push_back({.dtype = is_half(t.dtype()) ? DType::Float32 : t.dtype(), .n = t.numel(), .data = const_cast<void*>(memory.readable(t))});
+      if (plain)
+        ranges.push_back(
+            {.dtype = is_half(t.dtype()) ? DType::Float32 : t.dtype(), .n = t.numel(), .data = const_cast<void*>(memory.readable(t))});
     }
     if (plain) return scalar_tensor(Scalar(global_l2_norm(ranges.data(), static_cast<int64_t>(ranges.size()))), tensors[0].dtype());
   }
@@ -128,10 +133,13 @@ Tensor grad_norm(TensorSpan tensors, double p) {
 }  // namespace
 
 PYDL_OP(sgd,
-        "_sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: Sequence[Tensor], *, lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool, first_step: bool) -> None",
+        "_sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: Sequence[Tensor], *, lr: float, momentum: float, "
+        "dampening: float, weight_decay: float, nesterov: bool, maximize: bool, first_step: bool) -> None",
         Private, R"doc()doc");
 PYDL_OP(adam,
-        "_adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avgs: Sequence[Tensor], exp_avg_sqs: Sequence[Tensor], max_exp_avg_sqs: Sequence[Tensor], *, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int, amsgrad: bool, maximize: bool, decoupled: bool) -> None",
+        "_adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avgs: Sequence[Tensor], exp_avg_sqs: Sequence[Tensor], "
+        "max_exp_avg_sqs: Sequence[Tensor], *, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int, amsgrad: "
+        "bool, maximize: bool, decoupled: bool) -> None",
         Private, R"doc()doc");
 PYDL_OP(grad_norm, "_grad_norm(tensors: Sequence[Tensor], p: float) -> Tensor", Private, R"doc()doc");
 

@@ -35,14 +35,16 @@ struct Number {
 void check_alpha(const char* op, const Tensor& input, const Operand& other, const Scalar& alpha) {
   const DType dtype = pointwise_compute_type(op, TypeRule::Same, std::initializer_list<Operand>{input, other});
   PYDL_CHECK(!alpha.is_bool() || dtype == DType::Bool, Error, op, "(): Boolean alpha only supported for Boolean results.");
-  PYDL_CHECK(is_differentiable(dtype) || alpha.is_integral(), Error, op, "(): For integral input tensors, argument alpha must not be a floating point number.");
-  PYDL_CHECK(is_complex(dtype) || !alpha.is_complex(), Error, op, "(): For non-complex input tensors, argument alpha must not be a complex number.");
+  PYDL_CHECK(is_differentiable(dtype) || alpha.is_integral(), Error, op,
+             "(): For integral input tensors, argument alpha must not be a floating point number.");
+  PYDL_CHECK(is_complex(dtype) || !alpha.is_complex(), Error, op,
+             "(): For non-complex input tensors, argument alpha must not be a complex number.");
 }
 
 Scalar conjugate(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to_complex())) : s; }
 
-Tensor add_sub(const char* op, const char* node, const kernels::StripTable& plain, const Tensor& input, const Operand& other, const Scalar& alpha,
-               const Scalar& factor, const Dest& dest) {
+Tensor add_sub(const char* op, const char* node, const kernels::StripTable& plain, const Tensor& input, const Operand& other,
+               const Scalar& alpha, const Scalar& factor, const Dest& dest) {
   Tensor out;
   if (alpha.kind() != Scalar::Kind::Bool && alpha.equals(1)) {
     out = pointwise({op, plain}, {input, other}, dest);
@@ -55,10 +57,12 @@ Tensor add_sub(const char* op, const char* node, const kernels::StripTable& plai
     out = pointwise({op, kernel::add_scaled(), TypeRule::Same, number.bytes}, {input, other}, dest);
   }
   if (needs_grad(input, other.tensor())) {
-    record(dest, node, out, {&input, &other.tensor()}, [fit_input = Fit(input, out), fit_other = Fit(other.tensor(), out), factor](Backward& b) {
-      if (b.needs(0)) b.set(0, fit_input(b.grad()));
-      if (b.needs(1)) b.set(1, fit_other(factor.equals(1) ? b.grad() : factor.equals(-1) ? neg(b.grad()) : mul(b.grad(), conjugate(factor))));
-    });
+    record(dest, node, out, {&input, &other.tensor()},
+           [fit_input = Fit(input, out), fit_other = Fit(other.tensor(), out), factor](Backward& b) {
+             if (b.needs(0)) b.set(0, fit_input(b.grad()));
+             if (b.needs(1))
+               b.set(1, fit_other(factor.equals(1) ? b.grad() : factor.equals(-1) ? neg(b.grad()) : mul(b.grad(), conjugate(factor))));
+           });
   }
   return out;
 }
@@ -81,10 +85,12 @@ Example:
 )doc");
 
 Tensor sub(const Tensor& input, const Operand& other, const Scalar& alpha, const Dest& dest) {
-  PYDL_CHECK(!(input.dtype() == DType::Bool && is_bool(other)), Error,
-             "sub(): Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
+  PYDL_CHECK(
+      !(input.dtype() == DType::Bool && is_bool(other)), Error,
+      "sub(): Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
   PYDL_CHECK(input.dtype() != DType::Bool && !is_bool(other), Error,
-             "sub(): Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.");
+             "sub(): Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
+             "or `logical_not()` operator instead.");
   return add_sub("sub", "SubBackward0", kernel::sub(), input, other, alpha, alpha.negated(), dest);
 }
 PYDL_OP(sub, "sub(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor", Function | Method | Inplace | Out, R"doc(
@@ -104,8 +110,10 @@ Example:
 
 Tensor rsub(const Tensor& input, const Operand& other, const Scalar& alpha) {
   if (other.is_tensor()) return sub(other.tensor(), input, alpha);
-  PYDL_CHECK(input.dtype() != DType::Bool && !is_bool(other), Error, "rsub(): Subtraction, the `-` operator, with a bool tensor is not supported.");
-  const Tensor out = alpha.equals(1) ? pointwise({"rsub", kernel::sub()}, {other, input}) : sub(mul(neg(input), alpha), Operand(other.scalar().negated()));
+  PYDL_CHECK(input.dtype() != DType::Bool && !is_bool(other), Error,
+             "rsub(): Subtraction, the `-` operator, with a bool tensor is not supported.");
+  const Tensor out =
+      alpha.equals(1) ? pointwise({"rsub", kernel::sub()}, {other, input}) : sub(mul(neg(input), alpha), Operand(other.scalar().negated()));
   if (alpha.equals(1) && needs_grad(input)) {
     record({}, "RsubBackward1", out, {&input}, [fit = Fit(input, out)](Backward& b) { b.set(0, fit(neg(b.grad()))); });
   }
@@ -126,8 +134,8 @@ Tensor mul(const Tensor& input, const Operand& other, const Dest& dest) {
   const Tensor out = pointwise({"mul", kernel::mul()}, {input, other}, dest);
   if (grad) {
     record(dest, "MulBackward0", out, {&input, &o},
-           [a = needs_grad(o) ? save(before) : autograd::Saved(), c = needs_grad(input) && o.defined() ? save(o) : autograd::Saved(), fit_input = Fit(input, out),
-            fit_other = Fit(o, out), number = other.scalar()](Backward& b) {
+           [a = needs_grad(o) ? save(before) : autograd::Saved(), c = needs_grad(input) && o.defined() ? save(o) : autograd::Saved(),
+            fit_input = Fit(input, out), fit_other = Fit(o, out), number = other.scalar()](Backward& b) {
              if (b.needs(0)) b.set(0, fit_input(c.defined() ? mul(b.grad(), conj(c.get(b))) : mul(b.grad(), Operand(conjugate(number)))));
              if (b.needs(1)) b.set(1, fit_other(mul(b.grad(), conj(a.get(b)))));
            });
@@ -165,11 +173,12 @@ Tensor rounded_div(const char* op, const kernels::StripTable& table, const Tenso
   check_divisor(op, input, other);
   const Tensor out = pointwise({op, table, TypeRule::Same, nullptr, 6}, {input, other}, dest);
   if (needs_grad(input, other.tensor())) {
-    record(dest, "DivBackward1", out, {&input, &other.tensor()}, [shape = input.sizes(), other_shape = other.tensor().defined() ? other.tensor().sizes() : Dims(),
-                                                                  a = input.dtype(), c = other.is_tensor() ? other.tensor().dtype() : DType::Float32](Backward& b) {
-      if (b.needs(0)) b.set(0, zeros(shape, a));
-      if (b.needs(1)) b.set(1, zeros(other_shape, c));
-    });
+    record(dest, "DivBackward1", out, {&input, &other.tensor()},
+           [shape = input.sizes(), other_shape = other.tensor().defined() ? other.tensor().sizes() : Dims(), a = input.dtype(),
+            c = other.is_tensor() ? other.tensor().dtype() : DType::Float32](Backward& b) {
+             if (b.needs(0)) b.set(0, zeros(shape, a));
+             if (b.needs(1)) b.set(1, zeros(other_shape, c));
+           });
   }
   return out;
 }
@@ -179,7 +188,8 @@ Tensor rounded_div(const char* op, const kernels::StripTable& table, const Tenso
 Tensor div(const Tensor& input, const Operand& other, std::optional<std::string_view> rounding_mode, const Dest& dest) {
   if (rounding_mode) {
     if (*rounding_mode == "floor") return rounded_div("div", kernel::floor_divide(), input, other, dest);
-    PYDL_CHECK(*rounding_mode == "trunc", Error, "div(): expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *rounding_mode, "'");
+    PYDL_CHECK(*rounding_mode == "trunc", Error, "div(): expected rounding_mode to be one of None, 'trunc', or 'floor' but found '",
+               *rounding_mode, "'");
     return rounded_div("div", kernel::trunc_divide(), input, other, dest);
   }
   const Tensor& o = other.tensor();
@@ -188,8 +198,8 @@ Tensor div(const Tensor& input, const Operand& other, std::optional<std::string_
   const Tensor out = pointwise({"div", kernel::div(), TypeRule::Float, nullptr, 2}, {input, other}, dest);
   if (grad) {
     record(dest, "DivBackward0", out, {&input, &o},
-           [a = needs_grad(o) ? save(before) : autograd::Saved(), c = o.defined() ? save(o) : autograd::Saved(), fit_input = Fit(input, out), fit_other = Fit(o, out),
-            number = other.scalar()](Backward& b) {
+           [a = needs_grad(o) ? save(before) : autograd::Saved(), c = o.defined() ? save(o) : autograd::Saved(),
+            fit_input = Fit(input, out), fit_other = Fit(o, out), number = other.scalar()](Backward& b) {
              const Tensor divisor = c.get(b);
              const Tensor by_input = divisor.defined() ? div(b.grad(), conj(divisor)) : div(b.grad(), Operand(conjugate(number)));
              if (b.needs(0)) b.set(0, fit_input(by_input));
@@ -198,7 +208,8 @@ Tensor div(const Tensor& input, const Operand& other, std::optional<std::string_
   }
   return out;
 }
-PYDL_OP(div, "div(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(div, "div(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor", Function | Method | Inplace | Out,
+        R"doc(
 input / other, broadcast; integers are divided in the default dtype. With `rounding_mode` 'trunc' or 'floor' the quotient
 is rounded and keeps the promoted dtype.
 
@@ -206,7 +217,8 @@ Example:
     >>> pydl.div(pydl.tensor([7, -7]), 2, rounding_mode='floor')
     tensor([ 3, -4])
 )doc");
-PYDL_OP(div, "divide(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(div, "divide(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
+        Function | Method | Inplace | Out, R"doc(
 Alias of `div`.
 
 Example:
@@ -236,7 +248,8 @@ Example:
 
 namespace {
 
-Tensor modulo(const char* op, const char* node, const char* rounding, const kernels::StripTable& table, const Tensor& input, const Operand& other, const Dest& dest) {
+Tensor modulo(const char* op, const char* node, const char* rounding, const kernels::StripTable& table, const Tensor& input,
+              const Operand& other, const Dest& dest) {
   check_divisor(op, input, other);
   const Tensor& o = other.tensor();
   const bool grad = needs_grad(input, o);
@@ -244,15 +257,17 @@ Tensor modulo(const char* op, const char* node, const char* rounding, const kern
   const Tensor out = pointwise({op, table, TypeRule::Same, nullptr, 6}, {input, other}, dest);
   if (grad) {
     record(dest, node, out, {&input, &o},
-           [a = needs_grad(o) ? save(before) : autograd::Saved(), c = needs_grad(o) ? save(o) : autograd::Saved(), fit_input = Fit(input, out), fit_other = Fit(o, out),
-            rounding](Backward& b) {
+           [a = needs_grad(o) ? save(before) : autograd::Saved(), c = needs_grad(o) ? save(o) : autograd::Saved(),
+            fit_input = Fit(input, out), fit_other = Fit(o, out), rounding](Backward& b) {
              if (b.needs(0)) b.set(0, fit_input(b.grad()));
              if (b.needs(1)) b.set(1, fit_other(neg(mul(b.grad(), div(a.get(b), c.get(b), rounding)))));
            });
   }
   return out;
 }
-Tensor fmod(const Tensor& input, const Operand& other, const Dest& dest) { return modulo("fmod", "FmodBackward0", "trunc", kernel::fmod(), input, other, dest); }
+Tensor fmod(const Tensor& input, const Operand& other, const Dest& dest) {
+  return modulo("fmod", "FmodBackward0", "trunc", kernel::fmod(), input, other, dest);
+}
 
 }  // namespace
 
@@ -289,7 +304,8 @@ Tensor pow_gradient(const Tensor& g, const Tensor& x, const Scalar& n) {
 
 // result * log(base), 0 where base is 0 and the exponent is not negative.
 Tensor pow_exponent_gradient(const Tensor& g, const Tensor& base, const Tensor& exponent, const Tensor& result) {
-  const Tensor zero_base = mul(eq(base, Operand(0)), is_complex(exponent.dtype()) ? ge(real(exponent), Operand(0)) : ge(exponent, Operand(0)));
+  const Tensor zero_base =
+      mul(eq(base, Operand(0)), is_complex(exponent.dtype()) ? ge(real(exponent), Operand(0)) : ge(exponent, Operand(0)));
   const Tensor log_base = log(where(zero_base, Operand(1), base));
   return mul(g, conj(where(zero_base, Operand(0), mul(result, log_base))));
 }
@@ -300,8 +316,8 @@ Tensor pow(const Tensor& input, const Operand& exponent, const Dest& dest) {
   const Tensor& e = exponent.tensor();
   const bool grad = needs_grad(input, e);
   const Tensor before = grad ? original(input, dest) : input;
-  PYDL_CHECK(e.defined() || !(is_integral_or_bool(input.dtype()) && exponent.scalar().is_integral() && exponent.scalar().to_int() < 0), Error,
-             "pow(): Integers to negative integer powers are not allowed.");
+  PYDL_CHECK(e.defined() || !(is_integral_or_bool(input.dtype()) && exponent.scalar().is_integral() && exponent.scalar().to_int() < 0),
+             Error, "pow(): Integers to negative integer powers are not allowed.");
   const Tensor out = !e.defined() && exponent.scalar().equals(2) && input.dtype() != DType::Bool && !exponent.scalar().is_bool() &&
                              (exponent.scalar().is_integral() || is_differentiable(input.dtype()))
                          ? pointwise({"pow", kernel::square()}, {input}, dest)
@@ -315,7 +331,8 @@ Tensor pow(const Tensor& input, const Operand& exponent, const Dest& dest) {
   }
   const bool needs_result = needs_grad(e);
   record(dest, "PowBackward1", out, {&input, &e},
-         [x = save(before), y = save(e), r = needs_result ? save_output(out) : autograd::Saved(), fit_input = Fit(input, out), fit_exponent = Fit(e, out)](Backward& b) {
+         [x = save(before), y = save(e), r = needs_result ? save_output(out) : autograd::Saved(), fit_input = Fit(input, out),
+          fit_exponent = Fit(e, out)](Backward& b) {
            const Tensor base = x.get(b), power = y.get(b);
            if (b.needs(0)) {
              const Tensor slope = mul(b.grad(), conj(mul(power, pow(base, sub(power, Operand(1))))));
@@ -349,7 +366,8 @@ PYDL_OP(pow_scalar_base, "pow(self: Number, exponent: Tensor) -> Tensor", Functi
 
 Tensor neg(const Tensor& input, const Dest& dest) {
   PYDL_CHECK(input.dtype() != DType::Bool, Error,
-             "neg(): Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.");
+             "neg(): Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+             "`logical_not()` operator instead.");
   const Tensor out = pointwise({"neg", kernel::neg()}, {input}, dest);
   if (needs_grad(input)) record(dest, "NegBackward0", out, {&input}, [](Backward& b) { b.set(0, neg(b.grad())); });
   return out;
@@ -386,7 +404,8 @@ Tensor abs(const Tensor& input, const Dest& dest) {
   PYDL_CHECK(!(complex && dest.is_inplace()), Error, "abs_(): In-place abs is not supported for complex tensors.");
   const Tensor before = original(input, dest);
   const Tensor out = pointwise({"abs", complex ? kernel::abs_complex() : kernel::abs(), TypeRule::AbsLike}, {input}, dest);
-  if (needs_grad(input)) record(dest, "AbsBackward0", out, {&input}, [x = save(before)](Backward& b) { b.set(0, mul(b.grad(), sgn(x.get(b), {}))); });
+  if (needs_grad(input))
+    record(dest, "AbsBackward0", out, {&input}, [x = save(before)](Backward& b) { b.set(0, mul(b.grad(), sgn(x.get(b), {}))); });
   return out;
 }
 PYDL_OP(abs, "abs(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
@@ -407,7 +426,8 @@ Example:
 Tensor sign(const Tensor& input, const Dest& dest) {
   PYDL_CHECK(!is_complex(input.dtype()), Error, "sign(): Unlike NumPy, pydl.sign doesn't support complex tensors; use sgn");
   const Tensor out = pointwise({"sign", kernel::sign()}, {input}, dest);
-  if (needs_grad(input)) record(dest, "SignBackward0", out, {&input}, [](Backward& b) { b.set(0, zeros(b.grad().sizes(), b.grad().dtype())); });
+  if (needs_grad(input))
+    record(dest, "SignBackward0", out, {&input}, [](Backward& b) { b.set(0, zeros(b.grad().sizes(), b.grad().dtype())); });
   return out;
 }
 PYDL_OP(sign, "sign(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
@@ -471,26 +491,32 @@ Example:
 namespace {
 
 // Ties split the gradient evenly, as in torch.
-Tensor extreme(const char* op, const char* node, const kernels::StripTable& table, bool largest, const Tensor& input, const Tensor& other, const Dest& dest) {
+Tensor extreme(const char* op, const char* node, const kernels::StripTable& table, bool largest, const Tensor& input, const Tensor& other,
+               const Dest& dest) {
   const bool grad = needs_grad(input, other);
   const Tensor before = original(input, dest);
   const Tensor out = pointwise({op, table}, {input, other}, dest);
   if (grad) {
-    record(dest, node, out, {&input, &other}, [a = save(before), c = save(other), fit_input = Fit(input, out), fit_other = Fit(other, out), largest](Backward& b) {
-      const Tensor x = a.get(b), y = c.get(b);
-      const Tensor shared = where(eq(x, y), div(b.grad(), Operand(2)), b.grad());
-      const auto part = [&](const Tensor& loses) { return where(loses, Operand(0), shared); };
-      if (b.needs(0)) b.set(0, fit_input(part(largest ? lt(x, y) : gt(x, y))));
-      if (b.needs(1)) b.set(1, fit_other(part(largest ? lt(y, x) : gt(y, x))));
-    });
+    record(dest, node, out, {&input, &other},
+           [a = save(before), c = save(other), fit_input = Fit(input, out), fit_other = Fit(other, out), largest](Backward& b) {
+             const Tensor x = a.get(b), y = c.get(b);
+             const Tensor shared = where(eq(x, y), div(b.grad(), Operand(2)), b.grad());
+             const auto part = [&](const Tensor& loses) { return where(loses, Operand(0), shared); };
+             if (b.needs(0)) b.set(0, fit_input(part(largest ? lt(x, y) : gt(x, y))));
+             if (b.needs(1)) b.set(1, fit_other(part(largest ? lt(y, x) : gt(y, x))));
+           });
   }
   return out;
 }
 
 }  // namespace
 
-Tensor maximum(const Tensor& input, const Tensor& other, const Dest& dest) { return extreme("maximum", "MaximumBackward0", kernel::maximum(), true, input, other, dest); }
-Tensor minimum(const Tensor& input, const Tensor& other, const Dest& dest) { return extreme("minimum", "MinimumBackward0", kernel::minimum(), false, input, other, dest); }
+Tensor maximum(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return extreme("maximum", "MaximumBackward0", kernel::maximum(), true, input, other, dest);
+}
+Tensor minimum(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return extreme("minimum", "MinimumBackward0", kernel::minimum(), false, input, other, dest);
+}
 PYDL_OP(maximum, "maximum(input: Tensor, other: Tensor) -> Tensor", Function | Method | Out, R"doc(
 The larger of two elements; NaN if either is NaN.
 
@@ -519,7 +545,8 @@ void clamp_params(char* out, const std::optional<Scalar>& low, const std::option
 void clamp_params(DType dtype, char* out, const std::optional<Scalar>& low, const std::optional<Scalar>& high) {
   switch (dtype) {
 #define PYDL_CASE(name, type) \
-  case DType::name: return clamp_params<type>(out, low, high, std::numeric_limits<type>::lowest(), std::numeric_limits<type>::max());
+  case DType::name:           \
+    return clamp_params<type>(out, low, high, std::numeric_limits<type>::lowest(), std::numeric_limits<type>::max());
     PYDL_CASE(UInt8, uint8_t)
     PYDL_CASE(Int8, int8_t)
     PYDL_CASE(UInt16, uint16_t)
@@ -529,9 +556,12 @@ void clamp_params(DType dtype, char* out, const std::optional<Scalar>& low, cons
     PYDL_CASE(UInt64, uint64_t)
     PYDL_CASE(Int64, int64_t)
 #undef PYDL_CASE
-    case DType::Float32: return clamp_params<float>(out, low, high, -INFINITY, INFINITY);
-    case DType::Float64: return clamp_params<double>(out, low, high, -static_cast<double>(INFINITY), static_cast<double>(INFINITY));
-    default: throw Error(text("clamp(): not supported for ", dtype));
+    case DType::Float32:
+      return clamp_params<float>(out, low, high, -INFINITY, INFINITY);
+    case DType::Float64:
+      return clamp_params<double>(out, low, high, -static_cast<double>(INFINITY), static_cast<double>(INFINITY));
+    default:
+      throw Error(text("clamp(): not supported for ", dtype));
   }
 }
 
@@ -539,7 +569,8 @@ void clamp_params(DType dtype, char* out, const std::optional<Scalar>& low, cons
 
 Tensor clamp(const Tensor& input, std::optional<Scalar> min, std::optional<Scalar> max, const Dest& dest) {
   PYDL_CHECK(min || max, Error, "clamp(): At least one of 'min' or 'max' must not be None");
-  PYDL_CHECK(!is_complex(input.dtype()) && !(min && min->is_complex()) && !(max && max->is_complex()), Error, "clamp(): is not supported for complex types");
+  PYDL_CHECK(!is_complex(input.dtype()) && !(min && min->is_complex()) && !(max && max->is_complex()), Error,
+             "clamp(): is not supported for complex types");
   Promotion p;
   p.add(input);
   if (min) p.add(*min);
@@ -550,7 +581,8 @@ Tensor clamp(const Tensor& input, std::optional<Scalar> min, std::optional<Scala
   clamp_params(compute_type(common), params, min, max);
   const Tensor before = original(input, dest);
   const Tensor wide = to_dtype(input, common);
-  PYDL_CHECK(!dest.is_inplace() || wide.same(input), Error, "clamp_(): result type ", common, " can't be cast to the desired output type ", input.dtype());
+  PYDL_CHECK(!dest.is_inplace() || wide.same(input), Error, "clamp_(): result type ", common, " can't be cast to the desired output type ",
+             input.dtype());
   Tensor out = nan ? fill_(dest.is_new() ? empty(input.sizes(), common) : dest.tensor(), Operand(static_cast<double>(NAN)))
                    : pointwise({"clamp", kernel::clamp(), TypeRule::Same, params}, {wide}, dest);
   if (!nan && needs_grad(wide)) {
@@ -568,14 +600,16 @@ namespace {
 Tensor clamp_min(const Tensor& input, const Scalar& min, const Dest& dest) { return clamp(input, min, std::nullopt, dest); }
 Tensor clamp_max(const Tensor& input, const Scalar& max, const Dest& dest) { return clamp(input, std::nullopt, max, dest); }
 }  // namespace
-PYDL_OP(clamp, "clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(clamp, "clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor", Function | Method | Inplace | Out,
+        R"doc(
 Every element limited to [min, max]; NaN stays NaN. If min > max, the result is max.
 
 Example:
     >>> pydl.clamp(pydl.tensor([-1., 0.5, 2.]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
 )doc");
-PYDL_OP(clamp, "clip(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(clamp, "clip(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor", Function | Method | Inplace | Out,
+        R"doc(
 Alias of `clamp`.
 
 Example:

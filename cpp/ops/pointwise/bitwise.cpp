@@ -8,8 +8,10 @@ namespace pydl {
 
 namespace kernel = kernels::pointwise;
 
-#define PYDL_BITWISE(name, kernel_name, text)                                                                                   \
-  Tensor name(const Tensor& input, const Operand& other, const Dest& dest) { return pointwise({#name, kernel::kernel_name()}, {input, other}, dest); } \
+#define PYDL_BITWISE(name, kernel_name, text)                                \
+  Tensor name(const Tensor& input, const Operand& other, const Dest& dest) { \
+    return pointwise({#name, kernel::kernel_name()}, {input, other}, dest);  \
+  }                                                                          \
   PYDL_OP(name, #name "(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, text)
 
 PYDL_BITWISE(bitwise_and, bitwise_and, R"doc(

@@ -31,9 +31,9 @@ Tensor compare(const char* op, const kernels::StripTable& table, const Tensor& i
 }  // namespace
 
 // A comparison: name and docstring.
-#define PYDL_COMPARE(name, text)                                                                                            \
+#define PYDL_COMPARE(name, text)                                                                                                          \
   Tensor name(const Tensor& input, const Operand& other, const Dest& dest) { return compare(#name, kernel::name(), input, other, dest); } \
-  PYDL_OP(name, #name "(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, text);                 \
+  PYDL_OP(name, #name "(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, text);                      \
   static_assert(true)
 
 PYDL_COMPARE(eq, R"doc(
@@ -84,8 +84,12 @@ namespace {
 Tensor logical(const char* op, const kernels::StripTable& table, const Tensor& input, const Tensor& other, const Dest& dest) {
   return compare(op, table, input, other, dest);
 }
-Tensor logical_or(const Tensor& input, const Tensor& other, const Dest& dest) { return logical("logical_or", kernel::logical_or(), input, other, dest); }
-Tensor logical_xor(const Tensor& input, const Tensor& other, const Dest& dest) { return logical("logical_xor", kernel::logical_xor(), input, other, dest); }
+Tensor logical_or(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return logical("logical_or", kernel::logical_or(), input, other, dest);
+}
+Tensor logical_xor(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return logical("logical_xor", kernel::logical_xor(), input, other, dest);
+}
 
 Tensor test(const char* op, const kernels::StripTable& table, bool of_integers, const Tensor& input) {
   if (is_integral_or_bool(input.dtype())) {
@@ -101,7 +105,9 @@ Tensor isfinite(const Tensor& input) { return test("isfinite", kernel::isfinite(
 
 }  // namespace
 
-Tensor logical_and(const Tensor& input, const Tensor& other, const Dest& dest) { return logical("logical_and", kernel::logical_and(), input, other, dest); }
+Tensor logical_and(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return logical("logical_and", kernel::logical_and(), input, other, dest);
+}
 Tensor logical_not(const Tensor& input, const Dest& dest) {
   if (!dest.is_inplace()) return pointwise({"logical_not", kernel::logical_not(), TypeRule::Compare}, {input}, dest);
   return copy_(input, pointwise({"logical_not", kernel::logical_not(), TypeRule::Compare}, {input}));
@@ -160,8 +166,8 @@ Example:
 // ---- selection -------------------------------------------------------------------------------------------------
 
 Tensor where(const Tensor& condition, const Operand& input, const Operand& other) {
-  PYDL_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::UInt8, Error, "where(): expected condition to be a boolean tensor, but got a tensor with dtype ",
-             condition.dtype());
+  PYDL_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::UInt8, Error,
+             "where(): expected condition to be a boolean tensor, but got a tensor with dtype ", condition.dtype());
   Promotion p;
   input.is_tensor() ? p.add(input.tensor()) : p.add(input.scalar());
   other.is_tensor() ? p.add(other.tensor()) : p.add(other.scalar());
@@ -178,7 +184,8 @@ Tensor where(const Tensor& condition, const Operand& input, const Operand& other
     o.scalar().store(dtype, number);
     return {nullptr, number, dtype};
   };
-  const StripOperand operands[] = {{&out, nullptr, dtype}, {&condition, nullptr, DType::Bool}, operand(input, numbers[0]), operand(other, numbers[1])};
+  const StripOperand operands[] = {
+      {&out, nullptr, dtype}, {&condition, nullptr, DType::Bool}, operand(input, numbers[0]), operand(other, numbers[1])};
   run_strips(kernel::where()[dtype], shape, 1, operands, nullptr, 1);
   if (needs_grad(a, b)) {
     record({}, "WhereBackward0", out, {&a, &b}, [c = save(condition), fit_a = Fit(a, out), fit_b = Fit(b, out)](Backward& bw) {
@@ -190,13 +197,16 @@ Tensor where(const Tensor& condition, const Operand& input, const Operand& other
 }
 namespace {
 Tensor where_method(const Tensor& input, const Tensor& condition, const Operand& other) { return where(condition, input, other); }
-std::vector<Tensor> where_positions(const Tensor& condition) { return unbind(nonzero(condition.ndim() ? condition : reshape(condition, Dims{1})), 1); }
+std::vector<Tensor> where_positions(const Tensor& condition) {
+  return unbind(nonzero(condition.ndim() ? condition : reshape(condition, Dims{1})), 1);
+}
 Tensor masked_fill(const Tensor& input, const Tensor& mask, const Operand& value, const Dest& dest) {
   PYDL_CHECK(mask.dtype() == DType::Bool, Error, "masked_fill(): only supports boolean masks, but got mask with dtype ", mask.dtype());
   PYDL_CHECK(!value.is_tensor() || value.tensor().ndim() == 0, Error, "masked_fill(): only supports a 0-dimensional value tensor");
   if (dest.is_inplace()) check_inplace("masked_fill_", input);
   const Tensor number = value.is_tensor() ? to_dtype(value.tensor(), input.dtype()) : scalar_tensor(value.scalar(), input.dtype());
-  PYDL_CHECK(value.is_tensor() || !value.scalar().is_complex() || is_complex(input.dtype()), Error, "masked_fill(): value cannot be converted to type ", input.dtype());
+  PYDL_CHECK(value.is_tensor() || !value.scalar().is_complex() || is_complex(input.dtype()), Error,
+             "masked_fill(): value cannot be converted to type ", input.dtype());
   const Tensor out = where(mask, number, dest.is_inplace() ? clone(input) : input);
   return deliver(out, dest);
 }
@@ -247,7 +257,8 @@ bool equal(const Tensor& input, const Tensor& other) {
 // |input - other| <= atol + rtol * |other|
 Tensor isclose(const Tensor& input, const Tensor& other, double rtol, double atol, bool equal_nan) {
   PYDL_CHECK(input.dtype() == other.dtype(), Error, "isclose(): ", input.dtype(), " did not match ", other.dtype());
-  PYDL_CHECK(rtol >= 0 && atol >= 0, Error, "isclose(): rtol and atol must be greater than or equal to zero, but got ", rtol, " and ", atol);
+  PYDL_CHECK(rtol >= 0 && atol >= 0, Error, "isclose(): rtol and atol must be greater than or equal to zero, but got ", rtol, " and ",
+             atol);
   const autograd::GradGuard off(false);
   const Tensor same = eq(input, other);
   Tensor close = same;
@@ -272,14 +283,16 @@ Example:
     >>> pydl.equal(pydl.tensor([1, 2]), pydl.tensor([1, 2]))
     True
 )doc");
-PYDL_OP(isclose, "isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor", Function | Method, R"doc(
+PYDL_OP(isclose, "isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor",
+        Function | Method, R"doc(
 |input - other| <= atol + rtol * |other|, element by element.
 
 Example:
     >>> pydl.isclose(pydl.tensor([1., 2.]), pydl.tensor([1., 2.1]))
     tensor([ True, False])
 )doc");
-PYDL_OP(allclose, "allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool", Function | Method, R"doc(
+PYDL_OP(allclose, "allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool",
+        Function | Method, R"doc(
 Are all elements close, see `isclose`?
 
 Example:

@@ -35,12 +35,14 @@ struct Number {
 
 // f(x, y) with its partial derivatives.
 using Partial = Tensor (*)(const Tensor& g, const Tensor& x, const Tensor& y, const Tensor& out);
-Tensor binary(const PointwiseCall& call, const char* node, const Tensor& input, const Tensor& other, const Dest& dest, Partial by_input, Partial by_other) {
+Tensor binary(const PointwiseCall& call, const char* node, const Tensor& input, const Tensor& other, const Dest& dest, Partial by_input,
+              Partial by_other) {
   const Tensor before = original(input, dest);
   const Tensor out = pointwise(call, {input, other}, dest);
   if (needs_grad(input, other)) {
     record(dest, node, out, {&input, &other},
-           [x = save(before), y = save(other), r = autograd::save_output(out), fit_x = Fit(input, out), fit_y = Fit(other, out), by_input, by_other](Backward& b) {
+           [x = save(before), y = save(other), r = autograd::save_output(out), fit_x = Fit(input, out), fit_y = Fit(other, out), by_input,
+            by_other](Backward& b) {
              const Tensor a = x.get(b), c = y.get(b), result = r.get(b);
              if (b.needs(0)) b.set(0, fit_x(by_input(b.grad(), a, c, result)));
              if (b.needs(1)) b.set(1, fit_y(by_other(b.grad(), a, c, result)));
@@ -54,22 +56,23 @@ Tensor masked(const Tensor& condition, const Tensor& g) { return where(condition
 }  // namespace
 
 Tensor atan2(const Tensor& input, const Tensor& other, const Dest& dest) {
-  return binary({"atan2", kernel::atan2(), TypeRule::Float, nullptr, 12}, "Atan2Backward0", input, other, dest,
-                [](const Tensor& g, const Tensor& y, const Tensor& x, const Tensor&) { return mul(g, div(x, add(mul(x, x), mul(y, y)))); },
-                [](const Tensor& g, const Tensor& y, const Tensor& x, const Tensor&) { return mul(g, div(neg(y), add(mul(x, x), mul(y, y)))); });
+  return binary(
+      {"atan2", kernel::atan2(), TypeRule::Float, nullptr, 12}, "Atan2Backward0", input, other, dest,
+      [](const Tensor& g, const Tensor& y, const Tensor& x, const Tensor&) { return mul(g, div(x, add(mul(x, x), mul(y, y)))); },
+      [](const Tensor& g, const Tensor& y, const Tensor& x, const Tensor&) { return mul(g, div(neg(y), add(mul(x, x), mul(y, y)))); });
 }
 
 Tensor lerp(const Tensor& input, const Tensor& end, const Operand& weight, const Dest& dest) {
   PYDL_CHECK(input.dtype() == end.dtype(), Error, "lerp(): expected dtype ", input.dtype(), " for `end` but got dtype ", end.dtype());
-  PYDL_CHECK(!weight.is_tensor() || weight.tensor().dtype() == input.dtype(), Error, "lerp(): expected dtype ", input.dtype(), " for `weight` but got dtype ",
-             weight.is_tensor() ? weight.tensor().dtype() : input.dtype());
+  PYDL_CHECK(!weight.is_tensor() || weight.tensor().dtype() == input.dtype(), Error, "lerp(): expected dtype ", input.dtype(),
+             " for `weight` but got dtype ", weight.is_tensor() ? weight.tensor().dtype() : input.dtype());
   const Tensor& w = weight.tensor();
   const Tensor before = original(input, dest);
   const Tensor out = pointwise({"lerp", kernel::lerp(), TypeRule::Same, nullptr, 2}, {input, end, weight}, dest);
   if (needs_grad(input, end, w)) {
     record(dest, "LerpBackward0", out, {&input, &end, &w},
-           [a = save(before), e = save(end), ws = w.defined() ? save(w) : autograd::Saved(), number = weight.scalar(), fit_a = Fit(input, out), fit_e = Fit(end, out),
-            fit_w = Fit(w, out)](Backward& b) {
+           [a = save(before), e = save(end), ws = w.defined() ? save(w) : autograd::Saved(), number = weight.scalar(),
+            fit_a = Fit(input, out), fit_e = Fit(end, out), fit_w = Fit(w, out)](Backward& b) {
              const Tensor share = ws.defined() ? ws.get(b) : scalar_tensor(number, b.grad().dtype());
              if (b.needs(0)) b.set(0, fit_a(mul(b.grad(), rsub(share, Operand(1)))));
              if (b.needs(1)) b.set(1, fit_e(mul(b.grad(), share)));
@@ -82,11 +85,12 @@ Tensor lerp(const Tensor& input, const Tensor& end, const Operand& weight, const
 namespace {
 
 // input + value * t1 * t2, or input + value * t1 / t2.
-Tensor add_third(const char* op, const char* node, const kernels::StripTable& table, bool divides, const Tensor& input, const Tensor& t1, const Tensor& t2,
-                 const Scalar& value, const Dest& dest) {
+Tensor add_third(const char* op, const char* node, const kernels::StripTable& table, bool divides, const Tensor& input, const Tensor& t1,
+                 const Tensor& t2, const Scalar& value, const Dest& dest) {
   const DType dtype = pointwise_compute_type(op, TypeRule::Same, std::initializer_list<Operand>{input, t1, t2});
   PYDL_CHECK(!divides || !is_integral_or_bool(dtype), Error, op, "(): Integer division with addcdiv is no longer supported.");
-  PYDL_CHECK(is_differentiable(dtype) || value.is_integral(), Error, op, "(): For integral input tensors, argument value must not be a floating point number.");
+  PYDL_CHECK(is_differentiable(dtype) || value.is_integral(), Error, op,
+             "(): For integral input tensors, argument value must not be a floating point number.");
   const Number number(op, TypeRule::Same, {input, t1, t2}, value);
   const Tensor out = pointwise({op, table, TypeRule::Same, number.bytes, 2}, {input, t1, t2}, dest);
   if (needs_grad(input, t1, t2)) {
@@ -110,28 +114,37 @@ Tensor addcdiv(const Tensor& input, const Tensor& tensor1, const Tensor& tensor2
 }
 
 Tensor hypot(const Tensor& input, const Tensor& other, const Dest& dest) {
-  return binary({"hypot", kernel::hypot(), TypeRule::Same, nullptr, 8}, "HypotBackward0", input, other, dest,
-                [](const Tensor& g, const Tensor& x, const Tensor&, const Tensor& r) { return mul(g, div(x, r)); },
-                [](const Tensor& g, const Tensor&, const Tensor& y, const Tensor& r) { return mul(g, div(y, r)); });
+  return binary(
+      {"hypot", kernel::hypot(), TypeRule::Same, nullptr, 8}, "HypotBackward0", input, other, dest,
+      [](const Tensor& g, const Tensor& x, const Tensor&, const Tensor& r) { return mul(g, div(x, r)); },
+      [](const Tensor& g, const Tensor&, const Tensor& y, const Tensor& r) { return mul(g, div(y, r)); });
 }
 Tensor copysign(const Tensor& input, const Operand& other, const Dest& dest) {
-  const Tensor sign_of = other.is_tensor() ? other.tensor() : scalar_tensor(other.scalar(), is_floating(input.dtype()) ? input.dtype() : default_dtype());
-  return binary({"copysign", kernel::copysign(), TypeRule::Float, nullptr, 1}, "CopysignBackward0", input, sign_of, dest,
-                [](const Tensor& g, const Tensor& x, const Tensor&, const Tensor& r) { return where(eq(x, Operand(0)), Operand(0), mul(g, div(r, x))); },
-                [](const Tensor& g, const Tensor&, const Tensor&, const Tensor&) { return mul(g, Operand(0)); });
+  const Tensor sign_of =
+      other.is_tensor() ? other.tensor() : scalar_tensor(other.scalar(), is_floating(input.dtype()) ? input.dtype() : default_dtype());
+  return binary(
+      {"copysign", kernel::copysign(), TypeRule::Float, nullptr, 1}, "CopysignBackward0", input, sign_of, dest,
+      [](const Tensor& g, const Tensor& x, const Tensor&, const Tensor& r) {
+        return where(eq(x, Operand(0)), Operand(0), mul(g, div(r, x)));
+      },
+      [](const Tensor& g, const Tensor&, const Tensor&, const Tensor&) { return mul(g, Operand(0)); });
 }
 // NaN only where both are. Ties give the whole gradient to `input`, as in torch.
 Tensor fmax(const Tensor& input, const Tensor& other, const Dest& dest) {
-  if (!is_differentiable(pointwise_compute_type("fmax", TypeRule::Same, std::initializer_list<Operand>{input, other}))) return maximum(input, other, dest);
-  return binary({"fmax", kernel::fmax()}, "FmaxBackward0", input, other, dest,
-                [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(add(ge(x, y), ne(y, y)), g); },
-                [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(logical_not(add(ge(x, y), ne(y, y))), g); });
+  if (!is_differentiable(pointwise_compute_type("fmax", TypeRule::Same, std::initializer_list<Operand>{input, other})))
+    return maximum(input, other, dest);
+  return binary(
+      {"fmax", kernel::fmax()}, "FmaxBackward0", input, other, dest,
+      [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(add(ge(x, y), ne(y, y)), g); },
+      [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(logical_not(add(ge(x, y), ne(y, y))), g); });
 }
 Tensor fmin(const Tensor& input, const Tensor& other, const Dest& dest) {
-  if (!is_differentiable(pointwise_compute_type("fmin", TypeRule::Same, std::initializer_list<Operand>{input, other}))) return minimum(input, other, dest);
-  return binary({"fmin", kernel::fmin()}, "FminBackward0", input, other, dest,
-                [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(add(le(x, y), ne(y, y)), g); },
-                [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(logical_not(add(le(x, y), ne(y, y))), g); });
+  if (!is_differentiable(pointwise_compute_type("fmin", TypeRule::Same, std::initializer_list<Operand>{input, other})))
+    return minimum(input, other, dest);
+  return binary(
+      {"fmin", kernel::fmin()}, "FminBackward0", input, other, dest,
+      [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(add(le(x, y), ne(y, y)), g); },
+      [](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor&) { return masked(logical_not(add(le(x, y), ne(y, y))), g); });
 }
 
 Tensor scaled(const char* op, const Tensor& input, double factor, const Dest& dest) {
@@ -151,13 +164,18 @@ Tensor heaviside(const Tensor& input, const Tensor& values, const Dest& dest) {
 
 std::pair<double, double> limits(DType d) {
   switch (d) {
-    case DType::Float16: return {-65504.0, 65504.0};
-    case DType::BFloat16: return {-3.3895313892515355e38, 3.3895313892515355e38};
-    case DType::Float32: return {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
-    default: return {std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max()};
+    case DType::Float16:
+      return {-65504.0, 65504.0};
+    case DType::BFloat16:
+      return {-3.3895313892515355e38, 3.3895313892515355e38};
+    case DType::Float32:
+      return {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
+    default:
+      return {std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max()};
   }
 }
-Tensor nan_to_num(const Tensor& input, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf, const Dest& dest) {
+Tensor nan_to_num(const Tensor& input, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf,
+                  const Dest& dest) {
   PYDL_CHECK(!is_complex(input.dtype()), NotImplemented, "nan_to_num(): not implemented for ", input.dtype());
   if (!is_floating(input.dtype())) return dest.is_new() ? clone(input) : deliver(input, dest);
   const auto [lowest, highest] = limits(input.dtype());
@@ -179,10 +197,10 @@ Tensor angle(const Tensor& input) {
 }
 
 Tensor complex(const Tensor& real_part, const Tensor& imag_part) {
-  PYDL_CHECK(real_part.dtype() == imag_part.dtype(), Error, "complex(): Expected object of scalar type ", real_part.dtype(), " but got scalar type ", imag_part.dtype(),
-             " for second argument");
-  PYDL_CHECK(real_part.dtype() == DType::Float32 || real_part.dtype() == DType::Float64, Error, "complex(): Expected both inputs to be Float or Double tensors but got ",
-             real_part.dtype(), " and ", imag_part.dtype());
+  PYDL_CHECK(real_part.dtype() == imag_part.dtype(), Error, "complex(): Expected object of scalar type ", real_part.dtype(),
+             " but got scalar type ", imag_part.dtype(), " for second argument");
+  PYDL_CHECK(real_part.dtype() == DType::Float32 || real_part.dtype() == DType::Float64, Error,
+             "complex(): Expected both inputs to be Float or Double tensors but got ", real_part.dtype(), " and ", imag_part.dtype());
   const Dims shape = broadcast_shapes(real_part.sizes(), imag_part.sizes(), "complex");
   const Tensor out = empty(shape, complex_type(real_part.dtype()), "complex");
   {
@@ -191,10 +209,11 @@ Tensor complex(const Tensor& real_part, const Tensor& imag_part) {
     copy_raw(imag(out), expand(imag_part, shape));
   }
   if (needs_grad(real_part, imag_part)) {
-    record({}, "ComplexBackward0", out, {&real_part, &imag_part}, [fit_r = Fit(real_part, real(out)), fit_i = Fit(imag_part, real(out))](Backward& b) {
-      if (b.needs(0)) b.set(0, fit_r(real(b.grad())));
-      if (b.needs(1)) b.set(1, fit_i(imag(b.grad())));
-    });
+    record({}, "ComplexBackward0", out, {&real_part, &imag_part},
+           [fit_r = Fit(real_part, real(out)), fit_i = Fit(imag_part, real(out))](Backward& b) {
+             if (b.needs(0)) b.set(0, fit_r(real(b.grad())));
+             if (b.needs(1)) b.set(1, fit_i(imag(b.grad())));
+           });
   }
   return out;
 }
@@ -222,14 +241,16 @@ Example:
     >>> pydl.lerp(pydl.tensor([0.]), pydl.tensor([10.]), 0.3)
     tensor([3.])
 )doc");
-PYDL_OP(addcmul, "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(addcmul, "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor",
+        Function | Method | Inplace | Out, R"doc(
 input + value * tensor1 * tensor2.
 
 Example:
     >>> pydl.addcmul(pydl.ones(1), pydl.tensor([2.]), pydl.tensor([3.]))
     tensor([7.])
 )doc");
-PYDL_OP(addcdiv, "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor", Function | Method | Inplace | Out, R"doc(
+PYDL_OP(addcdiv, "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor",
+        Function | Method | Inplace | Out, R"doc(
 input + value * tensor1 / tensor2.
 
 Example:
@@ -285,7 +306,8 @@ Example:
     >>> pydl.heaviside(pydl.tensor([-1., 0., 2.]), pydl.tensor(0.5))
     tensor([0.0000, 0.5000, 1.0000])
 )doc");
-PYDL_OP(nan_to_num, "nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor",
+PYDL_OP(nan_to_num,
+        "nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor",
         Function | Method | Inplace | Out, R"doc(
 NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest and lowest finite numbers).
 

@@ -60,7 +60,8 @@ struct Converter {
         }
         fn(s);
         for (int k = 0; k < outputs; ++k) {
-          if (convert[k]) copy_block(data[k] + i * inner[k] + j * outer[k], inner[k], stored[k], scratch[k], item_size(wanted[k]), wanted[k], n);
+          if (convert[k])
+            copy_block(data[k] + i * inner[k] + j * outer[k], inner[k], stored[k], scratch[k], item_size(wanted[k]), wanted[k], n);
         }
       }
     }
@@ -87,7 +88,8 @@ void run_strips(kernels::StripFn fn, IntSpan shape, int outputs, std::span<const
   if (plan.numel == 0) return;
   bool convert = false;
   int64_t bytes = 0;
-  Converter c{.fn = fn, .operands = static_cast<int>(ops.size()), .outputs = outputs, .stored = {}, .wanted = {}, .convert = {}, .params = params};
+  Converter c{
+      .fn = fn, .operands = static_cast<int>(ops.size()), .outputs = outputs, .stored = {}, .wanted = {}, .convert = {}, .params = params};
   for (size_t k = 0; k < ops.size(); ++k) {
     c.wanted[k] = ops[k].kernel_dtype;
     c.stored[k] = ops[k].tensor ? ops[k].tensor->dtype() : ops[k].kernel_dtype;
@@ -162,7 +164,9 @@ bool can_cast(DType from, DType to) {  // torch.can_cast
 
 }  // namespace
 
-DType pointwise_compute_type(const char*, TypeRule rule, std::span<const Operand> inputs) { return apply_rule(rule, promoted(inputs)).compute; }
+DType pointwise_compute_type(const char*, TypeRule rule, std::span<const Operand> inputs) {
+  return apply_rule(rule, promoted(inputs)).compute;
+}
 
 void check_writable(const char* op, const Dest& dest, IntSpan shape, DType result, std::span<const Operand> inputs) {
   if (dest.is_new()) return;
@@ -174,7 +178,8 @@ void check_writable(const char* op, const Dest& dest, IntSpan shape, DType resul
                IntSpan(t.sizes()), " doesn't match the broadcast shape ", shape);
     check_inplace(op, t);
   } else {
-    PYDL_CHECK(!autograd::needs_grad(t), Error, op, "(): functions with out=... arguments don't support automatic differentiation, but out requires grad.");
+    PYDL_CHECK(!autograd::needs_grad(t), Error, op,
+               "(): functions with out=... arguments don't support automatic differentiation, but out requires grad.");
     for (const Operand& o : inputs) {
       PYDL_CHECK(!o.is_tensor() || !autograd::needs_grad(o.tensor()), Error, op,
                  "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
@@ -182,10 +187,12 @@ void check_writable(const char* op, const Dest& dest, IntSpan shape, DType resul
     resize_out(op, t, shape);
   }
   PYDL_CHECK(!has_internal_overlap(t), Error, op,
-             "(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
+             "(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+             "the tensor before performing the operation.");
   for (const Operand& o : inputs) {
     PYDL_CHECK(!o.is_tensor() || memory_overlap(t, o.tensor()) != Overlap::Partial, Error, op,
-               "(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.");
+               "(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
+               "Please clone() the tensor before performing the operation.");
   }
 }
 
@@ -198,13 +205,13 @@ Tensor deliver(const Tensor& result, const Dest& dest) {
 void resize_out(const char* op, const Tensor& out, IntSpan shape) {
   if (std::equal(shape.begin(), shape.end(), out.sizes().begin(), out.sizes().end())) return;
   const int64_t bytes = checked_numel(shape, out.item_size(), op) * out.item_size();
-  PYDL_CHECK(!out->storage->foreign() || out->storage->bytes() >= bytes, Error, op, "(): out= shares memory that cannot be resized to ", shape);
-  out->set_storage(out->storage->bytes() >= bytes && out->storage->ref_count() == 1 ? out->storage : Storage::make(bytes), out.dtype(), shape);
+  PYDL_CHECK(!out->storage->foreign() || out->storage->bytes() >= bytes, Error, op, "(): out= shares memory that cannot be resized to ",
+             shape);
+  out->set_storage(out->storage->bytes() >= bytes && out->storage->ref_count() == 1 ? out->storage : Storage::make(bytes), out.dtype(),
+                   shape);
 }
 
-Tensor original(const Tensor& input, const Dest& dest) {
-  return dest.is_inplace() && autograd::needs_grad(input) ? clone(input) : input;
-}
+Tensor original(const Tensor& input, const Dest& dest) { return dest.is_inplace() && autograd::needs_grad(input) ? clone(input) : input; }
 
 void attach(const Dest& dest, const Tensor& result, Ref<autograd::Node> node) {
   if (dest.is_inplace()) {

@@ -11,10 +11,10 @@ namespace pydl {
 
 // The dtype in which an op computes and that of its result, from the promoted dtype of its inputs.
 enum class TypeRule : uint8_t {
-  Same,         // result = promoted
-  Float,        // integers and bool become the default dtype
-  Compare,      // computes in the promoted dtype, gives bool
-  AbsLike,      // complex gives the real type
+  Same,     // result = promoted
+  Float,    // integers and bool become the default dtype
+  Compare,  // computes in the promoted dtype, gives bool
+  AbsLike,  // complex gives the real type
 };
 
 // A pointwise call: inputs in the kernel's order. `cost` is roughly the cycles per element, for the choice of threads.
@@ -22,7 +22,7 @@ struct PointwiseCall {
   const char* op;
   const kernels::StripTable& table;
   TypeRule rule = TypeRule::Same;
-  const void* params = nullptr;      // in the compute dtype, if it depends on it use `make_params`
+  const void* params = nullptr;  // in the compute dtype, if it depends on it use `make_params`
   double cost = 1;
 };
 
@@ -36,8 +36,8 @@ DType pointwise_compute_type(const char* op, TypeRule rule, std::span<const Oper
 // The lower layer. Every operand has the dtype in which the kernel wants it; tensors of other dtypes are converted
 // block by block on the way. outputs come first.
 struct StripOperand {
-  const Tensor* tensor;    // null for a number
-  const void* number;      // already in `kernel_dtype`
+  const Tensor* tensor;  // null for a number
+  const void* number;    // already in `kernel_dtype`
   DType kernel_dtype;
 };
 void run_strips(kernels::StripFn fn, IntSpan shape, int outputs, std::span<const StripOperand> operands, const void* params, double cost);
@@ -58,7 +58,8 @@ void attach(const Dest& dest, const Tensor& result, Ref<autograd::Node> node);
 
 template <class F>
 void record(const Dest& dest, const char* name, const Tensor& result, std::initializer_list<const Tensor*> inputs, F f) {
-  PYDL_CHECK(!dest.is_out(), Error, name, ": functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
+  PYDL_CHECK(!dest.is_out(), Error, name,
+             ": functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
   attach(dest, result, autograd::make_node(name, 1, inputs, std::move(f)));
 }
 

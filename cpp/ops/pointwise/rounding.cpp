@@ -23,7 +23,8 @@ Tensor rounded(const char* op, const char* node, const kernels::StripTable& tabl
     return dest.tensor().same(input) ? input : copy_(dest.tensor(), input);
   }
   const Tensor out = pointwise({op, table}, {input}, dest);
-  if (autograd::needs_grad(input)) record(dest, node, out, {&input}, [](Backward& b) { b.set(0, zeros(b.grad().sizes(), b.grad().dtype())); });
+  if (autograd::needs_grad(input))
+    record(dest, node, out, {&input}, [](Backward& b) { b.set(0, zeros(b.grad().sizes(), b.grad().dtype())); });
   return out;
 }
 

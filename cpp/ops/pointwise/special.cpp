@@ -93,7 +93,8 @@ Example:
 // x log(y), 0 where x is 0 and y is not NaN.
 Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest) {
   PYDL_CHECK(!is_complex(input.dtype()), Error, "xlogy(): not implemented for ", input.dtype());
-  const Tensor y = other.is_tensor() ? other.tensor() : scalar_tensor(other.scalar(), is_floating(input.dtype()) ? input.dtype() : default_dtype());
+  const Tensor y =
+      other.is_tensor() ? other.tensor() : scalar_tensor(other.scalar(), is_floating(input.dtype()) ? input.dtype() : default_dtype());
   Tensor out;
   {
     const autograd::GradGuard off(false);
@@ -101,14 +102,15 @@ Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest) {
   }
   if (!dest.is_new()) return copy_(dest.tensor(), out);
   if (autograd::needs_grad(input, y)) {
-    record({}, "XlogyBackward0", out, {&input, &y},
-           [x = autograd::save(input), other_saved = autograd::save(y), fit_x = Fit(input, out), fit_y = Fit(y, out)](autograd::Backward& b) {
-             const Tensor a = x.get(b), c = other_saved.get(b);
-             // As torch: no gradient to x at x = 0 where the logarithm is not finite.
-             const Tensor dead = logical_and(eq(a, Operand(0)), le(c, Operand(0)));
-             if (b.needs(0)) b.set(0, fit_x(where(dead, Operand(0), mul(b.grad(), log(where(dead, Operand(1), c))))));
-             if (b.needs(1)) b.set(1, fit_y(mul(b.grad(), div(a, c))));
-           });
+    record(
+        {}, "XlogyBackward0", out, {&input, &y},
+        [x = autograd::save(input), other_saved = autograd::save(y), fit_x = Fit(input, out), fit_y = Fit(y, out)](autograd::Backward& b) {
+          const Tensor a = x.get(b), c = other_saved.get(b);
+          // As torch: no gradient to x at x = 0 where the logarithm is not finite.
+          const Tensor dead = logical_and(eq(a, Operand(0)), le(c, Operand(0)));
+          if (b.needs(0)) b.set(0, fit_x(where(dead, Operand(0), mul(b.grad(), log(where(dead, Operand(1), c))))));
+          if (b.needs(1)) b.set(1, fit_y(mul(b.grad(), div(a, c))));
+        });
   }
   return out;
 }

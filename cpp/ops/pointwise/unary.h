@@ -13,7 +13,9 @@ inline Tensor unary_of_input(const PointwiseCall& call, const char* node, const 
   const Tensor before = original(input, dest);
   const Tensor out = pointwise(call, {input}, dest);
   if (autograd::needs_grad(input)) {
-    record(dest, node, out, {&input}, [x = autograd::save(before), fit = Fit(input, out), derivative](autograd::Backward& b) { b.set(0, fit(derivative(b.grad(), x.get(b)))); });
+    record(dest, node, out, {&input}, [x = autograd::save(before), fit = Fit(input, out), derivative](autograd::Backward& b) {
+      b.set(0, fit(derivative(b.grad(), x.get(b))));
+    });
   }
   return out;
 }
@@ -22,20 +24,24 @@ inline Tensor unary_of_input(const PointwiseCall& call, const char* node, const 
 inline Tensor unary_of_result(const PointwiseCall& call, const char* node, const Tensor& input, const Dest& dest, Derivative derivative) {
   const Tensor out = pointwise(call, {input}, dest);
   if (autograd::needs_grad(input)) {
-    record(dest, node, out, {&input}, [y = autograd::save_output(out), fit = Fit(input, out), derivative](autograd::Backward& b) { b.set(0, fit(derivative(b.grad(), y.get(b)))); });
+    record(dest, node, out, {&input}, [y = autograd::save_output(out), fit = Fit(input, out), derivative](autograd::Backward& b) {
+      b.set(0, fit(derivative(b.grad(), y.get(b))));
+    });
   }
   return out;
 }
 
 // One function of one tensor: defines pydl::name and registers it. `text` is the docstring with its example; the
 // derivative is an expression in g (gradient) and x (the input) or y (the result).
-#define PYDL_UNARY_FROM(save_kind, saved, name, Node, kernel_table, cost, derivative, text)                              \
-  Tensor name(const Tensor& input, const Dest& dest) {                                                                  \
-    return save_kind({#name, kernel_table, TypeRule::Float, nullptr, cost}, Node, input, dest,                           \
-                     [](const Tensor& g, [[maybe_unused]] const Tensor& saved) -> Tensor { return derivative; });         \
-  }                                                                                                                     \
+#define PYDL_UNARY_FROM(save_kind, saved, name, Node, kernel_table, cost, derivative, text)                       \
+  Tensor name(const Tensor& input, const Dest& dest) {                                                            \
+    return save_kind({#name, kernel_table, TypeRule::Float, nullptr, cost}, Node, input, dest,                    \
+                     [](const Tensor& g, [[maybe_unused]] const Tensor& saved) -> Tensor { return derivative; }); \
+  }                                                                                                               \
   PYDL_OP(name, #name "(input: Tensor) -> Tensor", Function | Method | Inplace | Out, text)
-#define PYDL_UNARY_X(name, Node, kernel_table, cost, derivative, text) PYDL_UNARY_FROM(unary_of_input, x, name, Node, kernel_table, cost, derivative, text)
-#define PYDL_UNARY_Y(name, Node, kernel_table, cost, derivative, text) PYDL_UNARY_FROM(unary_of_result, y, name, Node, kernel_table, cost, derivative, text)
+#define PYDL_UNARY_X(name, Node, kernel_table, cost, derivative, text) \
+  PYDL_UNARY_FROM(unary_of_input, x, name, Node, kernel_table, cost, derivative, text)
+#define PYDL_UNARY_Y(name, Node, kernel_table, cost, derivative, text) \
+  PYDL_UNARY_FROM(unary_of_result, y, name, Node, kernel_table, cost, derivative, text)
 
 }  // namespace pydl

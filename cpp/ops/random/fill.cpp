@@ -30,11 +30,13 @@ void fill_memory(const philox::FillTable& table, DType dtype, void* out, int64_t
   const Generator::State s = reserve(g, n, two_words);
   const philox::Fill fill = table[dtype];
   char* to = static_cast<char*>(out);
-  parallel_for(n, kGrain, [&](int64_t begin, int64_t end) { fill(to + begin * item_size(dtype), begin, end - begin, s.seed, s.position, params); });
+  parallel_for(n, kGrain,
+               [&](int64_t begin, int64_t end) { fill(to + begin * item_size(dtype), begin, end - begin, s.seed, s.position, params); });
 }
 
 // Strided tensors, and dtypes without a kernel, are filled by way of a contiguous tensor of `fallback`.
-void fill_tensor(const philox::FillTable& table, const Tensor& t, DType fallback, bool (*two_words)(DType), const void* params, Generator* g) {
+void fill_tensor(const philox::FillTable& table, const Tensor& t, DType fallback, bool (*two_words)(DType), const void* params,
+                 Generator* g) {
   const bool direct = t.contiguous() && table[t.dtype()];
   const Tensor to = direct ? t : empty(t.sizes(), table[t.dtype()] ? t.dtype() : fallback, "random");
   fill_memory(table, to.dtype(), to->data, to.numel(), two_words(to.dtype()), params, g);
@@ -100,7 +102,8 @@ void check_target(const char* op, const Tensor& t) {
   PYDL_CHECK(!t->storage->read_only(), Error, op, "(): the memory of input is read-only");
   check_inplace(op, t);
   PYDL_CHECK(!has_internal_overlap(t), Error, op,
-             "(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
+             "(): unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+             "the tensor before performing the operation.");
 }
 
 void check_floating(const char* op, const Tensor& t) {
@@ -110,7 +113,8 @@ void check_floating(const char* op, const Tensor& t) {
 // The old values are gone: no gradient flows to them.
 Tensor written(const Tensor& t) {
   t->bump_version();
-  if (autograd::needs_grad(t)) record(Dest::inplace(t), "RandomBackward0", t, {&t}, [](Backward& b) { b.set(0, zeros(b.grad().sizes(), b.grad().dtype())); });
+  if (autograd::needs_grad(t))
+    record(Dest::inplace(t), "RandomBackward0", t, {&t}, [](Backward& b) { b.set(0, zeros(b.grad().sizes(), b.grad().dtype())); });
   return t;
 }
 
@@ -148,19 +152,32 @@ struct Range {
 // Everything the dtype can hold: from 0 to the largest integer, or to the last one of a gapless run of floats.
 Range whole_range(DType d) {
   switch (d) {
-    case DType::Bool: return {0, 2};
-    case DType::UInt8: return {0, uint64_t{1} << 8};
-    case DType::Int8: return {0, uint64_t{1} << 7};
-    case DType::UInt16: return {0, uint64_t{1} << 16};
-    case DType::Int16: return {0, uint64_t{1} << 15};
-    case DType::UInt32: return {0, uint64_t{1} << 32};
-    case DType::Int32: return {0, uint64_t{1} << 31};
-    case DType::UInt64: return {0, 0};
-    case DType::Int64: return {0, uint64_t{1} << 63};
-    case DType::Float16: return {0, (uint64_t{1} << 11) + 1};
-    case DType::BFloat16: return {0, (uint64_t{1} << 8) + 1};
-    case DType::Float32: return {0, (uint64_t{1} << 24) + 1};
-    default: return {0, (uint64_t{1} << 53) + 1};
+    case DType::Bool:
+      return {0, 2};
+    case DType::UInt8:
+      return {0, uint64_t{1} << 8};
+    case DType::Int8:
+      return {0, uint64_t{1} << 7};
+    case DType::UInt16:
+      return {0, uint64_t{1} << 16};
+    case DType::Int16:
+      return {0, uint64_t{1} << 15};
+    case DType::UInt32:
+      return {0, uint64_t{1} << 32};
+    case DType::Int32:
+      return {0, uint64_t{1} << 31};
+    case DType::UInt64:
+      return {0, 0};
+    case DType::Int64:
+      return {0, uint64_t{1} << 63};
+    case DType::Float16:
+      return {0, (uint64_t{1} << 11) + 1};
+    case DType::BFloat16:
+      return {0, (uint64_t{1} << 8) + 1};
+    case DType::Float32:
+      return {0, (uint64_t{1} << 24) + 1};
+    default:
+      return {0, (uint64_t{1} << 53) + 1};
   }
 }
 
@@ -234,19 +251,22 @@ Tensor log_normal_(const Tensor& t, double mean, double std, Generator* g) {
 void check_bounds(const char* op, DType dtype, int64_t from, int64_t to) {
   PYDL_CHECK(from < to, Error, op, "(): random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
   if (!is_integral_or_bool(dtype) || dtype == DType::Int64 || dtype == DType::UInt64) return;
-  const int64_t top = static_cast<int64_t>(whole_range(dtype).range) - 1, bottom = is_unsigned(dtype) || dtype == DType::Bool ? 0 : -top - 1;
+  const int64_t top = static_cast<int64_t>(whole_range(dtype).range) - 1,
+                bottom = is_unsigned(dtype) || dtype == DType::Bool ? 0 : -top - 1;
   PYDL_CHECK(from >= bottom && from <= top, Error, op, "(): from is out of bounds for ", dtype);
   PYDL_CHECK(to - 1 >= bottom && to - 1 <= top, Error, op, "(): to - 1 is out of bounds for ", dtype);
 }
 
-PYDL_OP(uniform_, "uniform_(input: Tensor, from: float = 0, to: float = 1, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(uniform_, "uniform_(input: Tensor, from: float = 0, to: float = 1, *, generator: Generator | None = None) -> Tensor",
+        Method | InplaceOnly, R"doc(
 Fills this tensor with numbers drawn evenly from [from, to).
 
 Example:
     >>> pydl.empty(2).uniform_(3, 3)
     tensor([3., 3.])
 )doc");
-PYDL_OP(normal_, "normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(normal_, "normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor",
+        Method | InplaceOnly, R"doc(
 Fills this tensor with numbers of the normal distribution.
 
 Example:
@@ -261,22 +281,26 @@ Example:
     tensor([3., 3.])
 )doc");
 PYDL_OP(random_to_, "random_(input: Tensor, to: int, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc()doc");
-PYDL_OP(random_range_, "random_(input: Tensor, from: int, to: int | None, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc()doc");
-PYDL_OP(bernoulli_, "bernoulli_(input: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(random_range_, "random_(input: Tensor, from: int, to: int | None, *, generator: Generator | None = None) -> Tensor",
+        Method | InplaceOnly, R"doc()doc");
+PYDL_OP(bernoulli_, "bernoulli_(input: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly,
+        R"doc(
 Fills this tensor with ones, each with probability `p`, and zeros.
 
 Example:
     >>> pydl.empty(2).bernoulli_(1)
     tensor([1., 1.])
 )doc");
-PYDL_OP(exponential_, "exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(exponential_, "exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor",
+        Method | InplaceOnly, R"doc(
 Fills this tensor with numbers of the density lambd * exp(-lambd * x).
 
 Example:
     >>> bool((pydl.empty(9).exponential_() >= 0).all())
     True
 )doc");
-PYDL_OP(cauchy_, "cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(cauchy_, "cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Tensor",
+        Method | InplaceOnly, R"doc(
 Fills this tensor with numbers of the Cauchy distribution.
 
 Example:
@@ -290,7 +314,8 @@ Example:
     >>> bool((pydl.empty(9).geometric_(0.5) >= 1).all())
     True
 )doc");
-PYDL_OP(log_normal_, "log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(log_normal_, "log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor",
+        Method | InplaceOnly, R"doc(
 Fills this tensor with exp of normal numbers.
 
 Example:

@@ -21,7 +21,8 @@ using autograd::needs_grad;
 namespace {
 
 Tensor finish(const Tensor& t, bool requires_grad, const char* op) {
-  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, op, "(): Only Tensors of floating point and complex dtype can require gradients");
+  PYDL_CHECK(!requires_grad || is_differentiable(t.dtype()), Error, op,
+             "(): Only Tensors of floating point and complex dtype can require gradients");
   t->requires_grad = requires_grad;
   t->is_inference = inference_mode;
   return t;
@@ -34,7 +35,9 @@ Tensor like(const Tensor& input, std::optional<DType> dtype, const char* op) {
 
 // Both parts of complex numbers are drawn; `deviation` is that of a real part.
 void draw(const char* op, const Tensor& t, bool normal, Generator* g) {
-  const auto fill = [&](const Tensor& part, double deviation) { normal ? fill_normal(part, 0, deviation, g) : fill_uniform(part, 0, 1, g); };
+  const auto fill = [&](const Tensor& part, double deviation) {
+    normal ? fill_normal(part, 0, deviation, g) : fill_uniform(part, 0, 1, g);
+  };
   PYDL_CHECK(is_differentiable(t.dtype()) && t.dtype() != DType::ComplexHalf, NotImplemented, op, "(): not implemented for ", t.dtype());
   if (!is_complex(t.dtype())) return fill(t, 1);
   const Tensor part = empty(t.sizes(), real_type(t.dtype()), op);
@@ -117,7 +120,8 @@ Tensor bernoulli(const Tensor& input, Generator* g) {
   Tensor out;
   {
     const autograd::GradGuard off(false);
-    PYDL_CHECK(!has_zero(logical_and(ge(input, Operand(0)), le(input, Operand(1)))), Error, "bernoulli(): Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
+    PYDL_CHECK(!has_zero(logical_and(ge(input, Operand(0)), le(input, Operand(1)))), Error,
+               "bernoulli(): Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
     const Tensor u = empty(input.sizes(), DType::Float64, "bernoulli");
     fill_uniform(u, 0, 1, g);
     out = to_dtype(lt(u, input), input.dtype());
@@ -174,7 +178,8 @@ void draw_row(const double* weight, int64_t n, int64_t samples, bool replacement
     return;
   }
   std::vector<std::pair<double, int64_t>> keys(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) keys[static_cast<size_t>(i)] = {weight[i] > 0 ? weight[i] / std::max(-std::log1p(-u[i]), 1e-300) : -1.0, i};
+  for (int64_t i = 0; i < n; ++i)
+    keys[static_cast<size_t>(i)] = {weight[i] > 0 ? weight[i] / std::max(-std::log1p(-u[i]), 1e-300) : -1.0, i};
   const auto before = [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; };
   std::partial_sort(keys.begin(), keys.begin() + samples, keys.end(), before);
   for (int64_t i = 0; i < samples; ++i) out[i] = keys[static_cast<size_t>(i)].second;
@@ -185,7 +190,8 @@ Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement, G
   PYDL_CHECK(is_floating(input.dtype()), Error, "multinomial(): only supports floating-point dtypes for input, got: ", input.dtype());
   PYDL_CHECK(num_samples > 0, Error, "multinomial(): cannot sample n_sample <= 0 samples");
   const int64_t n = input.size(input.ndim() - 1), rows = input.ndim() == 2 ? input.size(0) : 1;
-  PYDL_CHECK(replacement || num_samples <= n, Error, "multinomial(): cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+  PYDL_CHECK(replacement || num_samples <= n, Error,
+             "multinomial(): cannot sample n_sample > prob_dist.size(-1) samples without replacement");
   PYDL_CHECK(n < int64_t{1} << 24, Error, "multinomial(): number of categories cannot exceed 2^24");
   const autograd::GradGuard off(false);
   const Tensor weights = contiguous(to_dtype(input, DType::Float64));
@@ -208,14 +214,17 @@ Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement, G
   const Tensor u = empty(Dims{rows, draws}, DType::Float64, "multinomial");
   fill_unit(u.data<double>(), rows * draws, g);
   parallel_for(rows, std::max<int64_t>(1, 4096 / n), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) draw_row(w + r * n, n, num_samples, replacement, u.data<double>() + r * draws, out.data<int64_t>() + r * num_samples);
+    for (int64_t r = begin; r < end; ++r)
+      draw_row(w + r * n, n, num_samples, replacement, u.data<double>() + r * draws, out.data<int64_t>() + r * num_samples);
   });
   return out;
 }
 
 // ---- dropout ---------------------------------------------------------------------------------------------------
 
-void check_probability(const char* op, double p) { PYDL_CHECK(p >= 0 && p <= 1, Error, op, "(): dropout probability has to be between 0 and 1, but got ", p); }
+void check_probability(const char* op, double p) {
+  PYDL_CHECK(p >= 0 && p <= 1, Error, op, "(): dropout probability has to be between 0 and 1, but got ", p);
+}
 
 template <class T>
 void masked_scale(const Tensor& in, const Tensor& out, Generator::State s, double keep) {
@@ -334,7 +343,8 @@ Example:
     >>> pydl.randn_like(pydl.ones(2, 3)).shape
     torch.Size([2, 3])
 )doc");
-PYDL_OP(randint, "randint(low: int, high: int, size: Size, *, generator: Generator | None = None, " PYDL_FACTORY_OPTIONS ") -> Tensor", Function | Out, R"doc(
+PYDL_OP(randint, "randint(low: int, high: int, size: Size, *, generator: Generator | None = None, " PYDL_FACTORY_OPTIONS ") -> Tensor",
+        Function | Out, R"doc(
 Integers drawn evenly from [low, high), int64 by default; low is 0 if left out.
 
 Raises RuntimeError unless low < high.
@@ -343,7 +353,8 @@ Example:
     >>> pydl.randint(3, 4, (2,))
     tensor([3, 3])
 )doc");
-PYDL_OP(randint_high, "randint(high: int, size: Size, *, generator: Generator | None = None, " PYDL_FACTORY_OPTIONS ") -> Tensor", Function | Out, R"doc()doc");
+PYDL_OP(randint_high, "randint(high: int, size: Size, *, generator: Generator | None = None, " PYDL_FACTORY_OPTIONS ") -> Tensor",
+        Function | Out, R"doc()doc");
 PYDL_OP(randint_like, "randint_like(input: Tensor, low: int, high: int, " PYDL_LIKE_OPTIONS ") -> Tensor", Function, R"doc(
 Integers drawn evenly from [low, high), with the size and dtype of `input`; low is 0 if left out.
 
@@ -352,7 +363,9 @@ Example:
     tensor([3., 3.])
 )doc");
 PYDL_OP(randint_like_high, "randint_like(input: Tensor, high: int, " PYDL_LIKE_OPTIONS ") -> Tensor", Function, R"doc()doc");
-PYDL_OP(randperm, "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False) -> Tensor",
+PYDL_OP(randperm,
+        "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, device: device | None = None, requires_grad: "
+        "bool = False) -> Tensor",
         Function | Out, R"doc(
 The integers 0 .. n - 1 in random order, int64 by default.
 
@@ -376,8 +389,12 @@ Example:
     tensor([3., 3.])
 )doc");
 PYDL_OP(normal_std, "normal(mean: float, std: Tensor, *, generator: Generator | None = None) -> Tensor", Function | Out, R"doc()doc");
-PYDL_OP(normal_size, "normal(mean: float, std: float, size: Size, *, generator: Generator | None = None, " PYDL_FACTORY_OPTIONS ") -> Tensor", Function | Out, R"doc()doc");
-PYDL_OP(multinomial, "multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor", Function | Method | Out, R"doc(
+PYDL_OP(normal_size,
+        "normal(mean: float, std: float, size: Size, *, generator: Generator | None = None, " PYDL_FACTORY_OPTIONS ") -> Tensor",
+        Function | Out, R"doc()doc");
+PYDL_OP(multinomial,
+        "multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor",
+        Function | Method | Out, R"doc(
 Indices drawn in proportion to the weights in each row of `input`, as int64.
 
 Raises RuntimeError for weights that are negative, not finite or all zero, and for more samples than there are positive
@@ -410,7 +427,8 @@ Example:
     >>> pydl.alpha_dropout(pydl.ones(2), 0.5, False)
     tensor([1., 1.])
 )doc");
-PYDL_OP(with_dest<&feature_alpha_dropout>, "feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor", Function | Inplace, R"doc(
+PYDL_OP(with_dest<&feature_alpha_dropout>, "feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor", Function | Inplace,
+        R"doc(
 `alpha_dropout` of whole channels.
 
 Example:

@@ -8,7 +8,8 @@
 namespace pydl {
 
 Tensor sum(const Tensor& input, std::optional<IntSpan> dim = std::nullopt, bool keepdim = false, std::optional<DType> dtype = std::nullopt);
-Tensor mean(const Tensor& input, std::optional<IntSpan> dim = std::nullopt, bool keepdim = false, std::optional<DType> dtype = std::nullopt);
+Tensor mean(const Tensor& input, std::optional<IntSpan> dim = std::nullopt, bool keepdim = false,
+            std::optional<DType> dtype = std::nullopt);
 Tensor amax(const Tensor& input, IntSpan dim, bool keepdim = false);
 Tensor amin(const Tensor& input, IntSpan dim, bool keepdim = false);
 Tensor any(const Tensor& input, std::optional<IntSpan> dim = std::nullopt, bool keepdim = false);

@@ -39,7 +39,8 @@ int merge(Axis* axes, int n) {
 
 }  // namespace
 
-void run_reduce(const char* name, ReduceOp op, const Tensor& input, const ReducedShape& shape, const Tensor& out, const Tensor& second, double correction) {
+void run_reduce(const char* name, ReduceOp op, const Tensor& input, const ReducedShape& shape, const Tensor& out, const Tensor& second,
+                double correction) {
   PYDL_CHECK(reduce_supports(op, input.dtype()), NotImplemented, "\"", name, "\" not implemented for ", input.dtype());
   Axis kept[kMaxDims], reduced[kMaxDims];
   int n_kept = 0, n_reduced = 0;
@@ -56,8 +57,8 @@ void run_reduce(const char* name, ReduceOp op, const Tensor& input, const Reduce
   n_kept = merge(kept, n_kept);
   // Positions count in index order, so reduced dims keep theirs; merging does not change it.
   n_reduced = merge(reduced, n_reduced);
-  PYDL_CHECK(n_kept <= ReduceSpec::kMaxDims && n_reduced <= ReduceSpec::kMaxDims, NotImplemented, name, "(): more than ", ReduceSpec::kMaxDims,
-             " dimensions that cannot be merged");
+  PYDL_CHECK(n_kept <= ReduceSpec::kMaxDims && n_reduced <= ReduceSpec::kMaxDims, NotImplemented, name, "(): more than ",
+             ReduceSpec::kMaxDims, " dimensions that cannot be merged");
   ReduceSpec spec{};
   spec.in = input->data;
   spec.in_dtype = input.dtype();

@@ -37,7 +37,9 @@ Tensor scan_raw(const char* op, ScanOp kind, const Tensor& input, int d) {
   return to_dtype(out, input.dtype());
 }
 
-DType scan_dtype(const Tensor& input, std::optional<DType> dtype) { return dtype.value_or(is_integral_or_bool(input.dtype()) ? DType::Int64 : input.dtype()); }
+DType scan_dtype(const Tensor& input, std::optional<DType> dtype) {
+  return dtype.value_or(is_integral_or_bool(input.dtype()) ? DType::Int64 : input.dtype());
+}
 
 Tensor cumsum_along(const Tensor& input, int d) {
   const Tensor out = scan_raw("cumsum", ScanOp::Sum, input, d);
@@ -76,16 +78,22 @@ Tensor cumprod_along(const Tensor& input, int d) {
 }
 
 Tensor deliver(const char* op, const Tensor& out, const Dest& dest) {
-  PYDL_CHECK(!dest.is_inplace() || dest.tensor().dtype() == out.dtype(), Error, op, "_(): provided dtype must match the dtype of self tensor. Got ", dest.tensor().dtype(),
-             " and ", out.dtype());
+  PYDL_CHECK(!dest.is_inplace() || dest.tensor().dtype() == out.dtype(), Error, op,
+             "_(): provided dtype must match the dtype of self tensor. Got ", dest.tensor().dtype(), " and ", out.dtype());
   return deliver(out, dest);
 }
 Tensor cumsum(const Tensor& input, int64_t dim, std::optional<DType> dtype, const Dest& dest) {
-  return deliver("cumsum", cumsum_along(to_dtype(input, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)), wrap_dim(dim, input.ndim(), "cumsum")), dest);
+  return deliver("cumsum",
+                 cumsum_along(to_dtype(input, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)),
+                              wrap_dim(dim, input.ndim(), "cumsum")),
+                 dest);
 }
 Tensor cumprod(const Tensor& input, int64_t dim, std::optional<DType> dtype, const Dest& dest) {
   const Tensor x = dest.is_inplace() && needs_grad(input) ? clone(input) : input;
-  return deliver("cumprod", cumprod_along(to_dtype(x, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)), wrap_dim(dim, input.ndim(), "cumprod")), dest);
+  return deliver("cumprod",
+                 cumprod_along(to_dtype(x, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)),
+                               wrap_dim(dim, input.ndim(), "cumprod")),
+                 dest);
 }
 
 }  // namespace

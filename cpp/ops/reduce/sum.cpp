@@ -18,14 +18,17 @@ using autograd::save;
 
 namespace {
 
-DType sum_dtype(const Tensor& input, std::optional<DType> dtype) { return dtype.value_or(is_integral_or_bool(input.dtype()) ? DType::Int64 : input.dtype()); }
+DType sum_dtype(const Tensor& input, std::optional<DType> dtype) {
+  return dtype.value_or(is_integral_or_bool(input.dtype()) ? DType::Int64 : input.dtype());
+}
 
 }  // namespace
 
 Tensor sum(const Tensor& input, std::optional<IntSpan> dim, bool keepdim, std::optional<DType> dtype) {
   const DType result = sum_dtype(input, dtype);
   // Widened before adding where the caller asks for another type; integers widen inside the engine.
-  const Tensor in = dtype && *dtype != input.dtype() && !(is_integral_or_bool(input.dtype()) && *dtype == DType::Int64) ? to_dtype(input, *dtype) : input;
+  const Tensor in =
+      dtype && *dtype != input.dtype() && !(is_integral_or_bool(input.dtype()) && *dtype == DType::Int64) ? to_dtype(input, *dtype) : input;
   const ReducedShape shape(in, dim, keepdim, "sum");
   const Tensor out = empty(shape.kept, result, "sum");
   run_reduce("sum", ReduceOp::Sum, in, shape, out);
@@ -36,7 +39,8 @@ Tensor sum(const Tensor& input, std::optional<IntSpan> dim, bool keepdim, std::o
   }
   return out;
 }
-PYDL_OP(sum, "sum(input: Tensor, dim: int | Size | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor", Function | Method | Out, R"doc(
+PYDL_OP(sum, "sum(input: Tensor, dim: int | Size | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
+        Function | Method | Out, R"doc(
 The sum of all elements, or over `dim`. Integers and bool add up in int64 unless `dtype` says otherwise. Floating sums are
 taken over a fixed tree of blocks: the bits do not depend on the number of threads.
 
@@ -47,7 +51,8 @@ Example:
 
 Tensor mean(const Tensor& input, std::optional<IntSpan> dim, bool keepdim, std::optional<DType> dtype) {
   const DType result = dtype.value_or(input.dtype());
-  PYDL_CHECK(is_differentiable(result), Error, "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ", result);
+  PYDL_CHECK(is_differentiable(result), Error,
+             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ", result);
   const Tensor in = to_dtype(input, result);
   const ReducedShape shape(in, dim, keepdim, "mean");
   const Tensor out = empty(shape.kept, result, "mean");
@@ -59,7 +64,8 @@ Tensor mean(const Tensor& input, std::optional<IntSpan> dim, bool keepdim, std::
   }
   return out;
 }
-PYDL_OP(mean, "mean(input: Tensor, dim: int | Size | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor", Function | Method | Out, R"doc(
+PYDL_OP(mean, "mean(input: Tensor, dim: int | Size | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
+        Function | Method | Out, R"doc(
 The mean of all elements, or over `dim`. Raises RuntimeError for integers unless `dtype` is a floating type.
 
 Example:
@@ -74,8 +80,8 @@ Tensor sum_to_size(const Tensor& input, IntSpan size) {
   Dims dims;
   for (int i = 0; i < input.ndim(); ++i) {
     const bool sums = i < lead || (size[static_cast<size_t>(i - lead)] == 1 && input.size(i) != 1);
-    PYDL_CHECK(sums || size[static_cast<size_t>(i - lead)] == input.size(i), ShapeError, "sum_to_size(): size ", size, " is not expandable to size ",
-               IntSpan(input.sizes()));
+    PYDL_CHECK(sums || size[static_cast<size_t>(i - lead)] == input.size(i), ShapeError, "sum_to_size(): size ", size,
+               " is not expandable to size ", IntSpan(input.sizes()));
     if (sums) dims.push_back(i);
   }
   const Tensor reduced = dims.empty() ? input : sum(input, IntSpan(dims), true);
@@ -174,7 +180,8 @@ Example:
     >>> pydl.prod(pydl.tensor([2., 3.]))
     tensor(6.)
 )doc");
-PYDL_OP(prod_dim, "prod(input: Tensor, dim: int, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor", Function | Method | Out, R"doc()doc");
+PYDL_OP(prod_dim, "prod(input: Tensor, dim: int, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor", Function | Method | Out,
+        R"doc()doc");
 PYDL_OP(count_nonzero, "count_nonzero(input: Tensor, dim: int | Size | None = None) -> Tensor", Function | Method, R"doc(
 How many elements are not zero, as int64.
 

@@ -50,12 +50,21 @@ Tensor sum_kept(const Tensor& t, int64_t dim) {
   return sum(t, t.ndim() ? std::optional<IntSpan>(IntSpan(dims)) : std::nullopt, t.ndim() > 0);
 }
 
-constexpr Kind kSoftmax{"softmax", "SoftmaxBackward0", &SoftmaxFns::softmax, &SoftmaxFns::softmax_inner, &SoftmaxFns::softmax_backward,
-                        &SoftmaxFns::softmax_backward_inner, [](const Tensor& g, const Tensor& y, int64_t dim) {
+constexpr Kind kSoftmax{"softmax",
+                        "SoftmaxBackward0",
+                        &SoftmaxFns::softmax,
+                        &SoftmaxFns::softmax_inner,
+                        &SoftmaxFns::softmax_backward,
+                        &SoftmaxFns::softmax_backward_inner,
+                        [](const Tensor& g, const Tensor& y, int64_t dim) {
                           const Tensor gy = mul(g, y);
                           return sub(gy, mul(y, sum_kept(gy, dim)));
                         }};
-constexpr Kind kLogSoftmax{"log_softmax", "LogSoftmaxBackward0", &SoftmaxFns::log_softmax, &SoftmaxFns::log_softmax_inner, &SoftmaxFns::log_softmax_backward,
+constexpr Kind kLogSoftmax{"log_softmax",
+                           "LogSoftmaxBackward0",
+                           &SoftmaxFns::log_softmax,
+                           &SoftmaxFns::log_softmax_inner,
+                           &SoftmaxFns::log_softmax_backward,
                            &SoftmaxFns::log_softmax_backward_inner,
                            [](const Tensor& g, const Tensor& y, int64_t dim) { return sub(g, mul(exp(y), sum_kept(g, dim))); }};
 
@@ -104,7 +113,8 @@ Tensor normalize(const Kind& k, const Tensor& given, int64_t dim, std::optional<
     out = to_dtype(forward_raw(k, as_computed(input), d), input.dtype());
   }
   if (autograd::needs_grad(input)) {
-    record({}, k.node, out, {&input}, [&k, y = autograd::save_output(out), d](Backward& b) { b.set(0, derivative(k, b.grad(), y.get(b), d)); });
+    record({}, k.node, out, {&input},
+           [&k, y = autograd::save_output(out), d](Backward& b) { b.set(0, derivative(k, b.grad(), y.get(b), d)); });
   }
   return out;
 }

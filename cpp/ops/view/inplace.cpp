@@ -35,14 +35,17 @@ Tensor as_view(const Tensor& base, Tensor view, bool multi_output) {
 
 void check_inplace(const char* op, const Tensor& t) {
   PYDL_CHECK(!t->is_inference || inference_mode, Error, op,
-             "(): Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal tensor before doing inplace update.");
+             "(): Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal tensor "
+             "before doing inplace update.");
   if (!needs_grad(t)) return;
   PYDL_CHECK(!autograd::is_leaf(t), Error, op, "(): a leaf Variable that requires grad is being used in an in-place operation.");
   const AutogradMeta* m = meta(t);
   if (!m || !m->view) return;
   PYDL_CHECK(!m->view->multi_output, Error, op,
-             "(): Output of a function that returns multiple views is being modified inplace. This is forbidden; replace the in-place operation by an out-of-place one.");
-  PYDL_CHECK(!m->view->no_grad_view, Error, op, "(): A view was created in no_grad mode and is being modified inplace with grad mode enabled.");
+             "(): Output of a function that returns multiple views is being modified inplace. This is forbidden; replace the in-place "
+             "operation by an out-of-place one.");
+  PYDL_CHECK(!m->view->no_grad_view, Error, op,
+             "(): A view was created in no_grad mode and is being modified inplace with grad mode enabled.");
   PYDL_CHECK(!(m->view->base->requires_grad && autograd::is_leaf(m->view->base)), Error, op,
              "(): a view of a leaf Variable that requires grad is being used in an in-place operation.");
 }
@@ -131,11 +134,16 @@ void scatter_add(const Tensor& view, const Tensor& gradient) {
 
 void scatter_add(const Tensor& view, const Tensor& gradient) {
   switch (view.dtype()) {
-    case DType::Float32: return scatter_add<float>(view, gradient);
-    case DType::Float64: return scatter_add<double>(view, gradient);
-    case DType::Complex64: return scatter_add<std::complex<float>>(view, gradient);
-    case DType::Complex128: return scatter_add<std::complex<double>>(view, gradient);
-    default: throw NotImplemented(text("as_strided(): no gradient for overlapping views of ", view.dtype()));
+    case DType::Float32:
+      return scatter_add<float>(view, gradient);
+    case DType::Float64:
+      return scatter_add<double>(view, gradient);
+    case DType::Complex64:
+      return scatter_add<std::complex<float>>(view, gradient);
+    case DType::Complex128:
+      return scatter_add<std::complex<double>>(view, gradient);
+    default:
+      throw NotImplemented(text("as_strided(): no gradient for overlapping views of ", view.dtype()));
   }
 }
 
@@ -145,9 +153,8 @@ Tensor as_strided_backward(const Tensor& gradient, const Geometry& base, const G
   const Tensor window = raw_view(out, view.sizes, view.strides, view.offset);
   has_internal_overlap(window) ? scatter_add(window, gradient) : copy_raw(window, gradient);
   if (needs_grad(gradient)) {
-    record({}, "AsStridedBackwardBackward", out, {&gradient}, [base, view](Backward& b) {
-      b.set(0, as_strided(clone_as(b.grad(), base.strides), view.sizes, view.strides, view.offset));
-    });
+    record({}, "AsStridedBackwardBackward", out, {&gradient},
+           [base, view](Backward& b) { b.set(0, as_strided(clone_as(b.grad(), base.strides), view.sizes, view.strides, view.offset)); });
   }
   return out;
 }
@@ -188,13 +195,16 @@ Ref<Node> as_strided_node(const Tensor& input, IntSpan size, IntSpan stride, int
   Geometry base{input.sizes(), input.strides(), 0}, window{Dims(size), Dims(stride), offset - input->offset};
   const bool inside = is_dense(input) && window.offset >= 0 && (numel_of(size) == 0 || end_of(window) <= input.numel());
   if (!inside) {
-    return autograd::make_node("AsStridedBackward0", 1, {&input}, [base, window](Backward& b) { b.set(0, transfer_recorded(b.grad(), window, base, base)); });
+    return autograd::make_node("AsStridedBackward0", 1, {&input},
+                               [base, window](Backward& b) { b.set(0, transfer_recorded(b.grad(), window, base, base)); });
   }
-  return autograd::make_node("AsStridedBackward0", 1, {&input}, [base, window](Backward& b) { b.set(0, as_strided_backward(b.grad(), base, window)); });
+  return autograd::make_node("AsStridedBackward0", 1, {&input},
+                             [base, window](Backward& b) { b.set(0, as_strided_backward(b.grad(), base, window)); });
 }
 
 void check_geometry(const Tensor& input, IntSpan size, IntSpan stride, int64_t offset) {
-  PYDL_CHECK(size.size() == stride.size(), Error, "as_strided(): mismatch in length of strides and shape: size ", size, ", stride ", stride);
+  PYDL_CHECK(size.size() == stride.size(), Error, "as_strided(): mismatch in length of strides and shape: size ", size, ", stride ",
+             stride);
   const int64_t n = checked_numel(size, input.item_size(), "as_strided");
   PYDL_CHECK(offset >= 0, Error, "as_strided(): storage_offset must not be negative, got ", offset);
   int64_t last = offset;
@@ -206,13 +216,15 @@ void check_geometry(const Tensor& input, IntSpan size, IntSpan stride, int64_t o
   }
   int64_t bytes;
   overflow |= __builtin_add_overflow(last, n != 0, &last) || __builtin_mul_overflow(last, input.item_size(), &bytes);
-  PYDL_CHECK(!overflow && (bytes <= input->storage->bytes() || n == 0), Error, "as_strided(): setStorage: sizes ", size, ", strides ", stride,
-             ", storage offset ", offset, " are out of bounds for storage of size ", input->storage->bytes());
+  PYDL_CHECK(!overflow && (bytes <= input->storage->bytes() || n == 0), Error, "as_strided(): setStorage: sizes ", size, ", strides ",
+             stride, ", storage offset ", offset, " are out of bounds for storage of size ", input->storage->bytes());
 }
 
 }  // namespace
 
-Ref<Node> strided_view_node(const Tensor& input, IntSpan size, IntSpan stride, int64_t offset) { return as_strided_node(input, size, stride, offset); }
+Ref<Node> strided_view_node(const Tensor& input, IntSpan size, IntSpan stride, int64_t offset) {
+  return as_strided_node(input, size, stride, offset);
+}
 
 Tensor gather_windows(const Tensor& gradient, IntSpan sizes, IntSpan view_sizes, IntSpan view_strides, int64_t offset) {
   return as_strided_backward(gradient, {Dims(sizes), contiguous_strides(sizes), 0}, {Dims(view_sizes), Dims(view_strides), offset});

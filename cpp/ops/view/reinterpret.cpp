@@ -54,13 +54,16 @@ Tensor view_dtype(const Tensor& input, DType dtype) {
   Dims sizes = input.sizes(), strides = input.strides();
   int64_t offset = input->offset;
   if (from != to) {
-    PYDL_CHECK(input.ndim() > 0, Error, "view(): self.dim() cannot be 0 to view ", input.dtype(), " as ", dtype, " (different element sizes)");
-    PYDL_CHECK(strides.back() == 1, Error, "view(): self.stride(-1) must be 1 to view ", input.dtype(), " as ", dtype, " (different element sizes), but got ", strides.back());
+    PYDL_CHECK(input.ndim() > 0, Error, "view(): self.dim() cannot be 0 to view ", input.dtype(), " as ", dtype,
+               " (different element sizes)");
+    PYDL_CHECK(strides.back() == 1, Error, "view(): self.stride(-1) must be 1 to view ", input.dtype(), " as ", dtype,
+               " (different element sizes), but got ", strides.back());
     const int64_t bytes = sizes.back() * from;
-    PYDL_CHECK(bytes % to == 0 && offset * from % to == 0, Error, "view(): self.size(-1) and self.storage_offset() must be divisible by ", to / from, " to view ",
-               input.dtype(), " as ", dtype, " (different element sizes)");
+    PYDL_CHECK(bytes % to == 0 && offset * from % to == 0, Error, "view(): self.size(-1) and self.storage_offset() must be divisible by ",
+               to / from, " to view ", input.dtype(), " as ", dtype, " (different element sizes)");
     for (int i = 0; i + 1 < sizes.size(); ++i) {
-      PYDL_CHECK(strides[i] * from % to == 0, Error, "view(): self.stride(", i, ") must be divisible by ", to / from, " to view ", input.dtype(), " as ", dtype);
+      PYDL_CHECK(strides[i] * from % to == 0, Error, "view(): self.stride(", i, ") must be divisible by ", to / from, " to view ",
+                 input.dtype(), " as ", dtype);
       strides[i] = strides[i] * from / to;
     }
     sizes.back() = bytes / to;
@@ -98,7 +101,8 @@ Tensor unsqueeze_(const Tensor& t, int64_t dim) {
     const autograd::GradGuard off(false);
     shaped = unsqueeze(t, dim);
   }
-  return reshape_in_place("unsqueeze_", "UnsqueezeBackward0", t, shaped, [sizes = t.sizes()](const Tensor& g) { return reshape(g, sizes); });
+  return reshape_in_place("unsqueeze_", "UnsqueezeBackward0", t, shaped,
+                          [sizes = t.sizes()](const Tensor& g) { return reshape(g, sizes); });
 }
 Tensor transpose_(const Tensor& t, int64_t dim0, int64_t dim1) {
   Tensor shaped;
@@ -106,7 +110,8 @@ Tensor transpose_(const Tensor& t, int64_t dim0, int64_t dim1) {
     const autograd::GradGuard off(false);
     shaped = transpose(t, dim0, dim1);
   }
-  return reshape_in_place("transpose_", "TransposeBackward0", t, shaped, [dim0, dim1](const Tensor& g) { return transpose(g, dim0, dim1); });
+  return reshape_in_place("transpose_", "TransposeBackward0", t, shaped,
+                          [dim0, dim1](const Tensor& g) { return transpose(g, dim0, dim1); });
 }
 Tensor t_(const Tensor& input) {
   PYDL_CHECK(input.ndim() <= 2, Error, "t_() expects a tensor with <= 2 dimensions, but self is ", input.ndim(), "D");

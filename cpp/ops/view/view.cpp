@@ -12,7 +12,8 @@ namespace pydl {
 using autograd::Backward;
 using autograd::needs_grad;
 
-PYDL_OP(as_strided, "as_strided(input: Tensor, size: Size, stride: Size, storage_offset: int | None = None) -> Tensor", Function | Method, R"doc(
+PYDL_OP(as_strided, "as_strided(input: Tensor, size: Size, stride: Size, storage_offset: int | None = None) -> Tensor", Function | Method,
+        R"doc(
 A view of `input`'s storage with the given `size`, `stride` and `storage_offset` (elements), which must lie inside it.
 
 Example:
@@ -24,8 +25,9 @@ Example:
 Tensor view(const Tensor& input, IntSpan size) {
   const Dims sizes = infer_size(size, input.numel(), "view");
   const std::optional<Dims> strides = view_strides(input, sizes);
-  PYDL_CHECK(strides, Error, "view(): view size ", IntSpan(sizes), " is not compatible with input tensor's size ", IntSpan(input.sizes()), " and stride ",
-             IntSpan(input.strides()), " (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+  PYDL_CHECK(strides, Error, "view(): view size ", IntSpan(sizes), " is not compatible with input tensor's size ", IntSpan(input.sizes()),
+             " and stride ", IntSpan(input.strides()),
+             " (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
   return record_view("ViewBackward0", input, raw_view(input, sizes, *strides, input->offset),
                      [from = input.sizes()](Backward& b) { b.set(0, reshape(b.grad(), from)); });
 }
@@ -54,8 +56,10 @@ Example:
 
 Tensor permute(const Tensor& input, IntSpan dims) {
   const int n = input.ndim();
-  PYDL_CHECK(static_cast<int>(dims.size()) == n, Error, "permute(): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions: input.dim() = ",
-             n, " is not equal to len(dims) = ", dims.size());
+  PYDL_CHECK(
+      static_cast<int>(dims.size()) == n, Error,
+      "permute(): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions: input.dim() = ",
+      n, " is not equal to len(dims) = ", dims.size());
   static_cast<void>(dim_mask(dims, n, "permute"));
   Dims order(n, 0), inverse(n, 0), sizes(n, 0), strides(n, 0);
   for (int i = 0; i < n; ++i) {
@@ -124,8 +128,8 @@ Tensor matrix_transpose(const Tensor& input) {
 
 Tensor expand(const Tensor& input, IntSpan size) {
   const int n = static_cast<int>(size.size()), lead = n - input.ndim();
-  PYDL_CHECK(lead >= 0, ShapeError, "expand(): the number of sizes provided (", n, ") must be greater or equal to the number of dimensions in the tensor (",
-             input.ndim(), ")");
+  PYDL_CHECK(lead >= 0, ShapeError, "expand(): the number of sizes provided (", n,
+             ") must be greater or equal to the number of dimensions in the tensor (", input.ndim(), ")");
   Dims sizes(size), strides(n, 0);
   for (int i = 0; i < n; ++i) {
     const int64_t have = i < lead ? 1 : input.size(i - lead);
@@ -134,8 +138,8 @@ Tensor expand(const Tensor& input, IntSpan size) {
       sizes[i] = have;
     }
     PYDL_CHECK(sizes[i] == have || (have == 1 && sizes[i] >= 0), ShapeError, "expand(): The expanded size of the tensor (", sizes[i],
-               ") must match the existing size (", have, ") at non-singleton dimension ", i, ". Target sizes: ", size, ". Tensor sizes: ",
-               IntSpan(input.sizes()));
+               ") must match the existing size (", have, ") at non-singleton dimension ", i, ". Target sizes: ", size,
+               ". Tensor sizes: ", IntSpan(input.sizes()));
     strides[i] = i < lead || (have == 1 && sizes[i] != 1) ? 0 : input.stride(i - lead);
   }
   static_cast<void>(checked_numel(sizes, input.item_size(), "expand"));
@@ -212,7 +216,8 @@ Tensor select(const Tensor& input, int64_t dim, int64_t index) {
   PYDL_CHECK(input.ndim() > 0, IndexError, "select(): cannot be applied to a 0-dim tensor.");
   const int d = wrap_dim(dim, input.ndim(), "select");
   const int64_t n = input.size(d);
-  PYDL_CHECK(index >= -n && index < n, IndexError, "select(): index ", index, " out of range for tensor of size ", IntSpan(input.sizes()), " at dimension ", d);
+  PYDL_CHECK(index >= -n && index < n, IndexError, "select(): index ", index, " out of range for tensor of size ", IntSpan(input.sizes()),
+             " at dimension ", d);
   const int64_t i = index < 0 ? index + n : index;
   Dims sizes = input.sizes(), strides = input.strides();
   sizes.erase(d);
@@ -238,7 +243,8 @@ Tensor slice(const Tensor& input, int64_t dim, int64_t start, int64_t stop, int6
   const auto clip = [n](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + n : v, 0, n); };
   const int64_t first = clip(start), last = std::max(clip(stop), first);
   const int64_t length = (last - first) / step + ((last - first) % step != 0);
-  if (length == n && step == 1) return as_view(input, [&] {
+  if (length == n && step == 1)
+    return as_view(input, [&] {
       Tensor v = raw_alias(input);
       if (needs_grad(input)) autograd::record("AliasBackward0", v, {&input}, [](Backward& b) { b.set(0, b.grad()); });
       return v;
@@ -247,9 +253,10 @@ Tensor slice(const Tensor& input, int64_t dim, int64_t start, int64_t stop, int6
   sizes[d] = length;
   if (length > 1) strides[d] *= step;
   const int64_t offset = length ? input->offset + first * input.stride(d) : input->offset;
-  return record_view("SliceBackward0", input, raw_view(input, sizes, strides, offset), [from = input.sizes(), d, first, last, step](Backward& b) {
-    b.set(0, scatter_view(b.grad(), from, [d, first, last, step](const Tensor& t) { return slice(t, d, first, last, step); }));
-  });
+  return record_view(
+      "SliceBackward0", input, raw_view(input, sizes, strides, offset), [from = input.sizes(), d, first, last, step](Backward& b) {
+        b.set(0, scatter_view(b.grad(), from, [d, first, last, step](const Tensor& t) { return slice(t, d, first, last, step); }));
+      });
 }
 
 Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length) {
@@ -275,7 +282,8 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
   PYDL_CHECK(input.ndim() >= 2 && a != c, Error, "diagonal(): diagonal dimensions cannot be identical ", dim1, ", ", dim2);
   // Beyond the matrix the diagonal is empty; clamped first so that the arithmetic cannot wrap.
   const int64_t shift = std::clamp<int64_t>(offset, -input.size(a), input.size(c));
-  const int64_t length = std::max<int64_t>(0, shift >= 0 ? std::min(input.size(a), input.size(c) - shift) : std::min(input.size(a) + shift, input.size(c)));
+  const int64_t length =
+      std::max<int64_t>(0, shift >= 0 ? std::min(input.size(a), input.size(c) - shift) : std::min(input.size(a) + shift, input.size(c)));
   const int64_t start = length == 0 ? 0 : shift >= 0 ? shift * input.stride(c) : -shift * input.stride(a);
   Dims sizes = input.sizes(), strides = input.strides();
   const int64_t step = input.stride(a) + input.stride(c);
@@ -285,9 +293,10 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
   }
   sizes.push_back(length);
   strides.push_back(step);
-  return record_view("DiagonalBackward0", input, raw_view(input, sizes, strides, input->offset + start), [from = input.sizes(), shift, a, c](Backward& b) {
-    b.set(0, scatter_view(b.grad(), from, [shift, a, c](const Tensor& t) { return diagonal(t, shift, a, c); }));
-  });
+  return record_view("DiagonalBackward0", input, raw_view(input, sizes, strides, input->offset + start),
+                     [from = input.sizes(), shift, a, c](Backward& b) {
+                       b.set(0, scatter_view(b.grad(), from, [shift, a, c](const Tensor& t) { return diagonal(t, shift, a, c); }));
+                     });
 }
 PYDL_OP(diagonal, "diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor", Function | Method, R"doc(
 The diagonal over two dims as a view; it becomes the last dim.
@@ -313,9 +322,9 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
   Dims base_strides = contiguous_strides(input.sizes()), window_strides = base_strides;
   if (input.ndim() > 0) window_strides[d] *= step;
   window_strides.push_back(input.ndim() == 0 ? 1 : base_strides[d]);
-  return record_view("UnfoldBackward0", input, raw_view(input, sizes, strides, input->offset), [from = input.sizes(), sizes, window_strides](Backward& b) {
-    b.set(0, gather_windows(b.grad(), from, sizes, window_strides, 0));
-  });
+  return record_view(
+      "UnfoldBackward0", input, raw_view(input, sizes, strides, input->offset),
+      [from = input.sizes(), sizes, window_strides](Backward& b) { b.set(0, gather_windows(b.grad(), from, sizes, window_strides, 0)); });
 }
 PYDL_OP(unfold, "unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor", Method, R"doc(
 All windows of `size` elements along `dimension`, `step` apart: a view with the window as its last dim.
@@ -354,7 +363,8 @@ Tensor view_as(const Tensor& input, const Tensor& other) { return view(input, ot
 Tensor reshape_as(const Tensor& input, const Tensor& other) { return reshape(input, other.sizes()); }
 Tensor movedim(const Tensor& input, IntSpan source, IntSpan destination) {
   const int n = input.ndim();
-  PYDL_CHECK(source.size() == destination.size(), Error, "movedim(): source and destination must have as many dims, got ", source, " and ", destination);
+  PYDL_CHECK(source.size() == destination.size(), Error, "movedim(): source and destination must have as many dims, got ", source, " and ",
+             destination);
   static_cast<void>(dim_mask(source, n, "movedim"));
   static_cast<void>(dim_mask(destination, n, "movedim"));
   Dims order(n, -1);
@@ -522,8 +532,8 @@ std::vector<Tensor> split_sizes(const Tensor& input, IntSpan sizes, int64_t dim)
     PYDL_CHECK(s >= 0, Error, "split(): expects split_sizes have only non-negative entries, got ", sizes);
     overflow |= __builtin_add_overflow(total, s, &total);
   }
-  PYDL_CHECK(!overflow && total == input.size(d), Error, "split(): expects split_sizes to sum exactly to ", input.size(d), " (input tensor's size at dimension ", d,
-             "), got ", sizes);
+  PYDL_CHECK(!overflow && total == input.size(d), Error, "split(): expects split_sizes to sum exactly to ", input.size(d),
+             " (input tensor's size at dimension ", d, "), got ", sizes);
   Dims starts;
   std::vector<Tensor> parts;
   std::vector<int64_t> begin, end;
@@ -566,7 +576,8 @@ Example:
     >>> pydl.arange(5).split(2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
 )doc");
-PYDL_OP(split_sizes, "split(input: Tensor, split_size_or_sections: Size, dim: int = 0) -> Sequence[Tensor]", Function | Method, R"doc()doc");
+PYDL_OP(split_sizes, "split(input: Tensor, split_size_or_sections: Size, dim: int = 0) -> Sequence[Tensor]", Function | Method,
+        R"doc()doc");
 PYDL_OP(chunk, "chunk(input: Tensor, chunks: int, dim: int = 0) -> Sequence[Tensor]", Function | Method, R"doc(
 At most `chunks` views of equal size along `dim` (the last may be smaller).
 
