@@ -1,5 +1,4 @@
 // Graph nodes, hooks, user-defined functions and the engine, as Python sees them.
-#include <structmember.h>
 
 #include <unordered_map>
 

@@ -1,5 +1,4 @@
 // The base of nn.Module: calls without hooks and attribute look-ups in the registries, at C speed.
-#include <structmember.h>
 
 #include "bindings/python.h"
 

@@ -1,5 +1,4 @@
 // The Python callables of the op table: one object serves pydl.f, Tensor.f and, for in-place forms, Tensor.f_.
-#include <structmember.h>
 
 #include <map>
 #include <string>

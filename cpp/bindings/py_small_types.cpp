@@ -1,5 +1,4 @@
 // dtype, Size, device, memory formats, Generator, and numbers.
-#include <structmember.h>
 
 #include <cstring>
 

@@ -1,5 +1,4 @@
 // The Tensor type: allocation, number, mapping and sequence slots.
-#include <structmember.h>
 
 #include "bindings/python.h"
 #include "ops/copy/copy.h"
