@@ -75,7 +75,7 @@ op(
 op(
     "bmm",
     np.matmul,
-    products(((2, 2, 3), (2, 3, 4)), ((0, 2, 3), (0, 3, 2))),
+    products(((2, 2, 3), (2, 3, 4)), ((2, 1, 3), (2, 3, 2)), ((0, 2, 3), (0, 3, 2))),
     dtypes=COMPLEX,
     errors=shapes_do_not_fit(((2, 2, 3), (2, 2, 3)), ((2, 3), (3, 2)), ((2, 2, 2), (3, 2, 2))),
 )
@@ -190,7 +190,7 @@ def sums_samples(c: Any, a: Any, b: Any) -> Any:
 
 for _name, _product, _shapes in [
     ("addmm", np.matmul, ((2, 4), (2, 3), (3, 4))), ("addmv", np.matmul, ((2,), (2, 3), (3,))), ("addr", np.outer, ((2, 3), (2,), (3,))),
-    ("baddbmm", np.matmul, ((2, 2, 2), (2, 2, 3), (2, 3, 2))), ("addbmm", lambda a, b: np.matmul(a, b).sum(0), ((2, 2), (2, 2, 3), (2, 3, 2))),
+    ("baddbmm", np.matmul, ((2, 2, 1), (2, 2, 2), (2, 2, 1))), ("addbmm", lambda a, b: np.matmul(a, b).sum(0), ((2, 1), (2, 2, 2), (2, 2, 1))),
 ]:  # fmt: skip
     op(
         _name,

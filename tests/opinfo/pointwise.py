@@ -45,7 +45,7 @@ def two(
 
 def scaled(f: Any) -> Any:
     def reference(a: Any, b: Any, alpha: Any = 1) -> Any:
-        number = a.dtype if isinstance(b, int) else np.asarray(b).dtype
+        number = a.dtype if isinstance(b, int) and a.dtype != bool else np.asarray(b).dtype
         return f(a, np.multiply(np.asarray(b).astype(number), np.asarray(alpha).astype(a.dtype)))
 
     return reference
@@ -225,7 +225,12 @@ one("erf special.erf", special.erf)
 one("erfc special.erfc", special.erfc)
 one("erfinv special.erfinv", special.erfinv, (-0.95, 0.95), FLOATS)
 one("lgamma special.gammaln", special.gammaln, (0.3, 5))
-one("digamma special.digamma", special.digamma, (0.5, 5), FLOATS, grad=False)
+one("digamma special.digamma", special.digamma, (0.5, 5), FLOATS)
+op("polygamma special.polygamma", lambda n, a: special.polygamma(n, a).astype(a.dtype), lambda m: (Sample(n, m(*s)) for s in [(), (3,), (0,)] for n in (1, 3)),
+   domain=(0.5, 5), dtypes=FLOATS, tolerance=5, errors=[((-1, np.ones(2)), RuntimeError, "polygamma")])  # fmt: skip
+op("Tensor.polygamma", lambda a, n: special.polygamma(n, a).astype(a.dtype), lambda m: (Sample(m(3), n) for n in (0, 2)),
+   domain=(0.5, 5), dtypes=FLOATS, tolerance=5, errors=[((np.ones(2), -1), RuntimeError, "polygamma")])  # fmt: skip
+one("sinc special.sinc", np.sinc, (0.2, 3), FLOATS)
 one("special.expit sigmoid", special.expit)
 one("special.entr", special.entr, (0.2, 3))
 one("special.ndtr", special.ndtr)

@@ -43,3 +43,15 @@ random(
     ((2, 5), 2),
     errors=[((ones, 4), WRONG, "multinomial"), ((-ones, 1), WRONG, "multinomial"), ((ones, 0), WRONG, "multinomial")],
 )
+for _name in ("rand", "randn"):
+    op(_name, None, lambda m: iter([Sample((2, 3)), Sample((0,))]), dtypes=("float32",), grad=False, random=True,
+       errors=[(((-1,),), WRONG, _name)])  # fmt: skip
+    random(f"{_name}_like", ((2, 3),), ((0,),))
+op("randint", None, lambda m: iter([Sample(2, 5, (2, 3)), Sample(4, (0,))]), dtypes=("int64",), grad=False, random=True,
+   errors=[((3, 3, (2,)), WRONG, "randint")])  # fmt: skip
+random("randint_like", ((2, 3), 2, 5), ((3,), 4), errors=[((ones, 3, 3), WRONG, "randint")])
+for _name in ("dropout", "alpha_dropout"):
+    random(_name, ((2, 3), 0.5, True), ((3,), 0.5, False), errors=[((ones, 1.5, True), WRONG, "dropout")])
+    random(
+        f"feature_{_name}", ((2, 3, 2), 0.5, True), ((2, 3), 0.5, False), errors=[((ones, 1.5, True), WRONG, "dropout")]
+    )

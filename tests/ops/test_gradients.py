@@ -138,6 +138,8 @@ def test_gradients_against_torch(info: OpInfo) -> None:
         for a, b in zip(inputs, theirs):
             assert (a.grad is None) == (b.grad is None), f"{info.name}({sample})"
             if a.grad is not None:
+                # torch's hardsigmoid multiplies by 1 / 6 rounded to float32, its sgn gives a ZeroTensor.
+                rtol = 1e-7 if info.name == "nn.hardsigmoid" else 1e-9
                 np.testing.assert_allclose(
-                    a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-10, err_msg=f"{info.name}({sample})"
+                    a.grad.numpy(), b.grad.numpy(force=True), rtol=rtol, atol=1e-10, err_msg=f"{info.name}({sample})"
                 )

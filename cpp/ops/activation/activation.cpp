@@ -7,10 +7,11 @@
 #include "ops/copy/copy.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/comparison.h"
-#include "ops/pointwise/engine.h"
+#include "ops/pointwise/complex.h"
 #include "ops/pointwise/exponential.h"
 #include "ops/pointwise/special.h"
 #include "ops/pointwise/trig.h"
+#include "ops/pointwise/unary.h"
 #include "ops/registry.h"
 #include "ops/view/view.h"
 
@@ -45,6 +46,7 @@ struct Activation {
   double cost;        // cycles per element
   bool saves_result;  // the derivative is a function of the result, not of the input
   Tensor (*formula)(const Tensor& g, const Tensor& saved, const Numbers& n);
+  Tensor (*complex_values)(const Tensor& z) = nullptr;  // where the kernels take real numbers alone
 };
 
 Tensor derivative(const Activation& a, const Tensor& g, const Tensor& saved, const Numbers& n) {
@@ -59,7 +61,7 @@ Tensor activate(const Activation& a, const Tensor& input, const Numbers& n, cons
   alignas(16) char params[48];  // three complex numbers
   n.store(pointwise_compute_type(a.op, a.rule, std::initializer_list<Operand>{input}), params);
   const Tensor before = a.saves_result ? input : original(input, dest);
-  const Tensor out = pointwise({a.op, a.forward(), a.rule, params, a.cost}, {input}, dest);
+  const Tensor out = unary_values({a.op, a.forward(), a.rule, params, a.cost}, input, dest, a.complex_values);
   if (autograd::needs_grad(input)) {
     record(dest, a.node, out, {&input}, [&a, n, saved = a.saves_result ? autograd::save_output(out) : autograd::save(before)](Backward& b) {
       b.set(0, derivative(a, b.grad(), saved.get(b), n));
@@ -83,7 +85,8 @@ constexpr Activation kSigmoid{"sigmoid",
                               TypeRule::Float,
                               4,
                               true,
-                              [](const Tensor& g, const Tensor& y, const Numbers&) { return mul(g, mul(rsub(y, number(1)), y)); }};
+                              [](const Tensor& g, const Tensor& y, const Numbers&) { return mul(g, conj(mul(rsub(y, number(1)), y))); },
+                              &complex_values::sigmoid};
 constexpr Activation kTanh{"tanh",
                            "TanhBackward0",
                            &kernel::tanh,
@@ -165,8 +168,9 @@ constexpr Activation kSilu{"silu",
                            false,
                            [](const Tensor& g, const Tensor& x, const Numbers&) {
                              const Tensor s = sigmoid(x);
-                             return mul(g, mul(s, add(mul(x, rsub(s, number(1))), number(1))));
-                           }};
+                             return mul(g, conj(mul(s, add(mul(x, rsub(s, number(1))), number(1)))));
+                           },
+                           &complex_values::silu};
 constexpr Activation kMish{"mish",
                            "MishBackward0",
                            &kernel::mish,

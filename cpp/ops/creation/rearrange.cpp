@@ -33,8 +33,8 @@ Tensor triangle(int64_t rows, int64_t columns, int64_t diagonal, bool lower) {
 Tensor keep_triangle(const char* op, const Tensor& input, int64_t diagonal, bool lower, const Dest& dest) {
   PYDL_CHECK(input.ndim() >= 2, ShapeError, op, "(): input tensor must have at least 2 dimensions");
   const Tensor mask = triangle(input.size(input.ndim() - 2), input.size(input.ndim() - 1), diagonal, lower);
-  const Tensor out = where(mask, dest.is_inplace() ? clone(input) : input, Operand(Scalar(false)));
-  return deliver(out, dest);
+  const Tensor out = where(mask, original(input, dest), Operand(Scalar(false)));
+  return deliver(op, out, dest, {input});
 }
 Tensor tril(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("tril", input, diagonal, true, dest); }
 Tensor triu(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("triu", input, diagonal, false, dest); }

@@ -22,11 +22,9 @@ Tensor combine(const char* op, const Tensor& input, const Tensor& product, const
              "(): The expanded size of the tensor ", IntSpan(product.sizes()), " must match the existing size ", IntSpan(input.sizes()));
   const Tensor scaled = alpha.equals(1) ? product : mul(product, alpha);
   if (dest.is_inplace()) {
-    PYDL_CHECK(input.sizes() == product.sizes(), ShapeError, op, "_(): output with shape ", IntSpan(input.sizes()),
-               " doesn't match the shape ", IntSpan(product.sizes()));
+    check_writable(op, dest, product.sizes(), input.dtype(), {});
     if (beta.equals(0)) return copy_(input, scaled);
-    if (!beta.equals(1)) mul(input, beta, dest);
-    return add(input, scaled, Scalar(1), dest);
+    return beta.equals(1) ? add(input, scaled, Scalar(1), dest) : copy_(input, add(scaled, mul(input, beta)));
   }
   const Tensor base = beta.equals(1)   ? input
                       : beta.equals(0) ? where(scalar_tensor(Scalar(false), DType::Bool), input, Operand(0))

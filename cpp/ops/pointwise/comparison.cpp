@@ -207,8 +207,8 @@ Tensor masked_fill(const Tensor& input, const Tensor& mask, const Operand& value
   const Tensor number = value.is_tensor() ? to_dtype(value.tensor(), input.dtype()) : scalar_tensor(value.scalar(), input.dtype());
   PYDL_CHECK(value.is_tensor() || !value.scalar().is_complex() || is_complex(input.dtype()), Error,
              "masked_fill(): value cannot be converted to type ", input.dtype());
-  const Tensor out = where(mask, number, dest.is_inplace() ? clone(input) : input);
-  return deliver(out, dest);
+  const Tensor out = where(mask, number, original(input, dest));
+  return deliver("masked_fill", out, dest, {input, mask, value});
 }
 }  // namespace
 PYDL_OP(where, "where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor", Function | Out, R"doc(

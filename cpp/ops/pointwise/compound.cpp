@@ -31,8 +31,6 @@ struct Number {
   }
 };
 
-// Results of compounds written where they belong.
-
 // f(x, y) with its partial derivatives.
 using Partial = Tensor (*)(const Tensor& g, const Tensor& x, const Tensor& y, const Tensor& out);
 Tensor binary(const PointwiseCall& call, const char* node, const Tensor& input, const Tensor& other, const Dest& dest, Partial by_input,
@@ -68,6 +66,11 @@ Tensor lerp(const Tensor& input, const Tensor& end, const Operand& weight, const
              " for `weight` but got dtype ", weight.is_tensor() ? weight.tensor().dtype() : input.dtype());
   const Tensor& w = weight.tensor();
   const Tensor before = original(input, dest);
+  if (is_complex(input.dtype())) {
+    const Tensor step = sub(end, before);
+    const Tensor scaled = weight.is_tensor() ? mul(step, w) : mul(step, weight.scalar());
+    return deliver("lerp", add(before, scaled), dest, {input, end, weight});
+  }
   const Tensor out = pointwise({"lerp", kernel::lerp(), TypeRule::Same, nullptr, 2}, {input, end, weight}, dest);
   if (needs_grad(input, end, w)) {
     record(dest, "LerpBackward0", out, {&input, &end, &w},
@@ -156,10 +159,11 @@ Tensor deg2rad(const Tensor& input, const Dest& dest) { return scaled("deg2rad",
 
 Tensor heaviside(const Tensor& input, const Tensor& values, const Dest& dest) {
   PYDL_CHECK(input.dtype() == values.dtype(), Error, "heaviside(): is not yet implemented for tensors with different dtypes.");
+  if (dest.is_inplace()) check_inplace("heaviside", input);
   const autograd::GradGuard off(false);
   const Tensor step = to_dtype(gt(input, Operand(0)), input.dtype());
   const Tensor out = where(eq(input, Operand(0)), values, where(ne(input, input), input, step));
-  return deliver(out, dest);
+  return deliver("heaviside", out, dest, {input, values});
 }
 
 std::pair<double, double> limits(DType d) {
@@ -176,15 +180,19 @@ std::pair<double, double> limits(DType d) {
 }
 Tensor nan_to_num(const Tensor& input, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf,
                   const Dest& dest) {
-  PYDL_CHECK(!is_complex(input.dtype()), NotImplemented, "nan_to_num(): not implemented for ", input.dtype());
-  if (!is_floating(input.dtype())) return dest.is_new() ? clone(input) : deliver(input, dest);
+  if (is_complex(input.dtype())) {  // part by part
+    const Tensor z = original(input, dest);
+    return deliver("nan_to_num", complex(nan_to_num(real(z), nan, posinf, neginf, {}), nan_to_num(imag(z), nan, posinf, neginf, {})), dest,
+                   {input});
+  }
+  if (!is_floating(input.dtype())) return deliver("nan_to_num", clone(input), dest, {input});
   const auto [lowest, highest] = limits(input.dtype());
   const double infinity = std::numeric_limits<double>::infinity();
-  const Tensor x = dest.is_inplace() ? clone(input) : input;
+  const Tensor x = original(input, dest);
   Tensor out = where(ne(x, x), Operand(nan.value_or(0)), x);
   out = where(eq(x, Operand(infinity)), Operand(posinf.value_or(highest)), out);
   out = where(eq(x, Operand(-infinity)), Operand(neginf.value_or(lowest)), out);
-  return deliver(out, dest);
+  return deliver("nan_to_num", out, dest, {input});
 }
 
 // ---- complex numbers -------------------------------------------------------------------------------------------
@@ -196,9 +204,13 @@ Tensor angle(const Tensor& input) {
   return where(ne(x, x), x, flat);
 }
 
+}  // namespace
+
 Tensor complex(const Tensor& real_part, const Tensor& imag_part) {
   PYDL_CHECK(real_part.dtype() == imag_part.dtype(), Error, "complex(): Expected object of scalar type ", real_part.dtype(),
              " but got scalar type ", imag_part.dtype(), " for second argument");
+  if (real_part.dtype() == DType::Float16)  // complex32 has storage alone
+    return to_dtype(complex(to_dtype(real_part, DType::Float32), to_dtype(imag_part, DType::Float32)), DType::ComplexHalf);
   PYDL_CHECK(real_part.dtype() == DType::Float32 || real_part.dtype() == DType::Float64, Error,
              "complex(): Expected both inputs to be Float or Double tensors but got ", real_part.dtype(), " and ", imag_part.dtype());
   const Dims shape = broadcast_shapes(real_part.sizes(), imag_part.sizes(), "complex");
@@ -217,12 +229,15 @@ Tensor complex(const Tensor& real_part, const Tensor& imag_part) {
   }
   return out;
 }
+
+namespace {
+
 Tensor polar(const Tensor& abs, const Tensor& angle) { return complex(mul(abs, cos(angle)), mul(abs, sin(angle))); }
 
 Tensor resolve(const Tensor& input) { return input; }
 Tensor conj_physical(const Tensor& input, const Dest& dest) {
-  const Tensor out = is_complex(input.dtype()) ? conj(input) : dest.is_new() ? clone(input) : input;
-  return dest.is_new() || out.same(dest.tensor()) ? out : copy_(dest.tensor(), out);
+  const Tensor x = original(input, dest);
+  return deliver("conj_physical", is_complex(x.dtype()) ? conj(x) : clone(x), dest, {input});
 }
 
 }  // namespace

@@ -196,10 +196,18 @@ void check_writable(const char* op, const Dest& dest, IntSpan shape, DType resul
   }
 }
 
-Tensor deliver(const Tensor& result, const Dest& dest) {
+Tensor deliver(const char* op, const Tensor& result, const Dest& dest, std::initializer_list<Operand> inputs) {
   if (dest.is_new()) return result;
-  check_writable("out", dest, result.sizes(), result.dtype(), {});
+  check_writable(op, dest, result.sizes(), result.dtype(), inputs);
   return copy_(dest.tensor(), result);
+}
+
+Tensor place(const char* op, const Tensor& values, const Dest& dest, std::initializer_list<Operand> inputs) {
+  if (dest.is_new()) return values;
+  check_writable(op, dest, values.sizes(), values.dtype(), inputs);
+  copy_raw(dest.tensor(), values);
+  dest.tensor()->bump_version();
+  return dest.tensor();
 }
 
 void resize_out(const char* op, const Tensor& out, IntSpan shape) {

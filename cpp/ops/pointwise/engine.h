@@ -47,8 +47,12 @@ void run_strips(kernels::StripFn fn, IntSpan shape, int outputs, std::span<const
 // Checks that may be made before anything is computed: in place on a leaf that requires grad, overlapping memory,
 // a result dtype that cannot be stored, read-only memory.
 void check_writable(const char* op, const Dest& dest, IntSpan shape, DType result, std::span<const Operand> inputs);
-// The result of a composite where the caller wants it: itself, or written to out= or the in-place target.
-Tensor deliver(const Tensor& result, const Dest& dest);
+// The result of a composite where the caller wants it: itself, or written once to out= or the in-place target, after the
+// checks of check_writable. In place, `result` must have been computed from original(input, dest), its history is then that
+// of the target.
+Tensor deliver(const char* op, const Tensor& result, const Dest& dest, std::initializer_list<Operand> inputs);
+// Values without history written there: the caller records.
+Tensor place(const char* op, const Tensor& values, const Dest& dest, std::initializer_list<Operand> inputs);
 // Resizes `out` (with torch's rules: only an empty or fitting one silently) to `shape`.
 void resize_out(const char* op, const Tensor& out, IntSpan shape);
 // The input as it was before an in-place op overwrites it, for saving: a copy when dest is in place and a gradient is needed.

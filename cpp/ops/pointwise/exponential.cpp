@@ -2,6 +2,7 @@
 
 #include "kernels/pointwise/exponential.h"
 #include "ops/pointwise/arithmetic.h"
+#include "ops/pointwise/complex.h"
 #include "ops/pointwise/unary.h"
 
 namespace pydl {
@@ -20,14 +21,14 @@ Example:
     >>> pydl.exp(pydl.tensor([0., 1.]))
     tensor([1.0000, 2.7183])
 )doc");
-PYDL_UNARY_Y(exp2, "Exp2Backward0", kernel::exp2(), 3, mul(mul(g, conj(y)), Operand(kLn2)), R"doc(
+PYDL_UNARY_Y_COMPLEX(exp2, "Exp2Backward0", kernel::exp2(), 3, mul(mul(g, conj(y)), Operand(kLn2)), R"doc(
 2 ** input.
 
 Example:
     >>> pydl.exp2(pydl.tensor([0., 3.]))
     tensor([1., 8.])
 )doc");
-PYDL_UNARY_Y(expm1, "Expm1Backward0", kernel::expm1(), 4, mul(g, conj(add(y, Operand(1)))), R"doc(
+PYDL_UNARY_Y_COMPLEX(expm1, "Expm1Backward0", kernel::expm1(), 4, mul(g, conj(add(y, Operand(1)))), R"doc(
 e ** input - 1, exact for small inputs.
 
 Example:
@@ -41,21 +42,21 @@ Example:
     >>> pydl.log(pydl.tensor([1., 10.]))
     tensor([0.0000, 2.3026])
 )doc");
-PYDL_UNARY_X(log2, "Log2Backward0", kernel::log2(), 4, div(g, mul(conj(x), Operand(kLn2))), R"doc(
+PYDL_UNARY_X_COMPLEX(log2, "Log2Backward0", kernel::log2(), 4, div(g, mul(conj(x), Operand(kLn2))), R"doc(
 The logarithm to base 2.
 
 Example:
     >>> pydl.log2(pydl.tensor([1., 8.]))
     tensor([0., 3.])
 )doc");
-PYDL_UNARY_X(log10, "Log10Backward0", kernel::log10(), 4, div(g, mul(conj(x), Operand(kLn10))), R"doc(
+PYDL_UNARY_X_COMPLEX(log10, "Log10Backward0", kernel::log10(), 4, div(g, mul(conj(x), Operand(kLn10))), R"doc(
 The logarithm to base 10.
 
 Example:
     >>> pydl.log10(pydl.tensor([1., 100.]))
     tensor([0., 2.])
 )doc");
-PYDL_UNARY_X(log1p, "Log1PBackward0", kernel::log1p(), 4, div(g, conj(add(x, Operand(1)))), R"doc(
+PYDL_UNARY_X_COMPLEX(log1p, "Log1PBackward0", kernel::log1p(), 4, div(g, conj(add(x, Operand(1)))), R"doc(
 log(1 + input), exact for small inputs.
 
 Example:
@@ -69,7 +70,7 @@ Example:
     >>> pydl.sqrt(pydl.tensor([1., 4.]))
     tensor([1., 2.])
 )doc");
-PYDL_UNARY_Y(rsqrt, "RsqrtBackward0", kernel::rsqrt(), 3, mul(mul(g, conj(pow(y, Operand(3)))), Operand(-0.5)), R"doc(
+PYDL_UNARY_Y_COMPLEX(rsqrt, "RsqrtBackward0", kernel::rsqrt(), 3, mul(mul(g, conj(pow(y, Operand(3)))), Operand(-0.5)), R"doc(
 1 / sqrt(input).
 
 Example:

@@ -45,13 +45,13 @@ Tensor round(const Tensor& input, int64_t decimals, const Dest& dest) {
   PYDL_CHECK(is_floating(input.dtype()), Error, "round(): decimals is not implemented for ", input.dtype());
   if (is_half(input.dtype())) {
     const Tensor out = to_dtype(round(to_dtype(input, DType::Float32), decimals), input.dtype());
-    return deliver(out, dest);
+    return deliver("round", out, dest, {input});
   }
   const double scale = std::pow(10.0, static_cast<double>(std::abs(decimals)));
   const Tensor scaled = decimals > 0 ? mul(input, Operand(scale)) : div(input, Operand(scale));
   const Tensor whole = round(scaled, 0);
   const Tensor out = decimals > 0 ? div(whole, Operand(scale)) : mul(whole, Operand(scale));
-  return deliver(out, dest);
+  return deliver("round", out, dest, {input});
 }
 
 PYDL_OP(floor, "floor(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(

@@ -52,8 +52,8 @@ Example:
     tensor([0.0000, 1.7918])
 )doc");
 
-PYDL_UNARY_FROM(unary_of_input, x, digamma, "DigammaBackward0", kernel::digamma(), 40, mul(g, polygamma(1, x)), R"doc(
-The derivative of `lgamma`. It has no gradient of its own.
+PYDL_UNARY_X(digamma, "DigammaBackward0", kernel::digamma(), 40, mul(g, polygamma(1, x)), R"doc(
+The derivative of `lgamma`.
 
 Example:
     >>> pydl.digamma(pydl.tensor([1.]))
@@ -100,11 +100,12 @@ Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest) {
     const autograd::GradGuard off(false);
     out = mul(input, log(where(logical_and(eq(input, Operand(0)), eq(y, y)), Operand(1), y)));
   }
-  if (!dest.is_new()) return copy_(dest.tensor(), out);
+  const Tensor before = original(input, dest);
+  out = place("xlogy", out, dest, {input, y});
   if (autograd::needs_grad(input, y)) {
     record(
-        {}, "XlogyBackward0", out, {&input, &y},
-        [x = autograd::save(input), other_saved = autograd::save(y), fit_x = Fit(input, out), fit_y = Fit(y, out)](autograd::Backward& b) {
+        dest, "XlogyBackward0", out, {&input, &y},
+        [x = autograd::save(before), other_saved = autograd::save(y), fit_x = Fit(input, out), fit_y = Fit(y, out)](autograd::Backward& b) {
           const Tensor a = x.get(b), c = other_saved.get(b);
           // As torch: no gradient to x at x = 0 where the logarithm is not finite.
           const Tensor dead = logical_and(eq(a, Operand(0)), le(c, Operand(0)));
@@ -126,10 +127,10 @@ namespace {
 
 // log(x / (1 - x)), x limited to [eps, 1 - eps].
 Tensor logit(const Tensor& input, std::optional<double> eps, const Dest& dest) {
-  Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : input;
+  Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : original(input, dest);
   if (eps) x = clamp(x, Scalar(*eps), Scalar(1 - *eps));
   const Tensor out = log(div(x, rsub(x, Operand(1))));
-  return deliver(out, dest);
+  return deliver("logit", out, dest, {input});
 }
 
 Tensor entr(const Tensor& input) {

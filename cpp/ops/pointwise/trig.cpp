@@ -2,6 +2,7 @@
 
 #include "kernels/pointwise/trig.h"
 #include "ops/pointwise/arithmetic.h"
+#include "ops/pointwise/complex.h"
 #include "ops/pointwise/exponential.h"
 #include "ops/pointwise/unary.h"
 
@@ -12,6 +13,11 @@ namespace kernel = kernels::pointwise;
 namespace {
 Tensor one_minus_square(const Tensor& x) { return rsub(mul(x, x), Operand(1)); }
 Tensor one_plus_square(const Tensor& x) { return add(mul(x, x), Operand(1)); }
+// In the complex plane the root of the product has another branch cut than the product of the roots.
+Tensor acosh_slope(const Tensor& x) {
+  if (!is_complex(x.dtype())) return rsqrt(sub(mul(x, x), Operand(1)));
+  return mul(rsqrt(sub(x, Operand(1))), rsqrt(add(x, Operand(1))));
+}
 }  // namespace
 
 PYDL_UNARY_X(sin, "SinBackward0", kernel::sin(), 6, mul(g, conj(cos(x))), R"doc(
@@ -35,21 +41,21 @@ Example:
     >>> pydl.tan(pydl.tensor([0., 1.]))
     tensor([0.0000, 1.5574])
 )doc");
-PYDL_UNARY_X(asin, "AsinBackward0", kernel::asin(), 8, mul(g, conj(rsqrt(one_minus_square(x)))), R"doc(
+PYDL_UNARY_X_COMPLEX(asin, "AsinBackward0", kernel::asin(), 8, mul(g, conj(rsqrt(one_minus_square(x)))), R"doc(
 The arc sine in radians; NaN outside [-1, 1].
 
 Example:
     >>> pydl.asin(pydl.tensor([0., 1.]))
     tensor([0.0000, 1.5708])
 )doc");
-PYDL_UNARY_X(acos, "AcosBackward0", kernel::acos(), 8, neg(mul(g, conj(rsqrt(one_minus_square(x))))), R"doc(
+PYDL_UNARY_X_COMPLEX(acos, "AcosBackward0", kernel::acos(), 8, neg(mul(g, conj(rsqrt(one_minus_square(x))))), R"doc(
 The arc cosine in radians; NaN outside [-1, 1].
 
 Example:
     >>> pydl.acos(pydl.tensor([0., 1.]))
     tensor([1.5708, 0.0000])
 )doc");
-PYDL_UNARY_X(atan, "AtanBackward0", kernel::atan(), 8, div(g, conj(one_plus_square(x))), R"doc(
+PYDL_UNARY_X_COMPLEX(atan, "AtanBackward0", kernel::atan(), 8, div(g, conj(one_plus_square(x))), R"doc(
 The arc tangent in radians.
 
 Example:
@@ -70,21 +76,21 @@ Example:
     >>> pydl.cosh(pydl.tensor([0., 1.]))
     tensor([1.0000, 1.5431])
 )doc");
-PYDL_UNARY_X(asinh, "AsinhBackward0", kernel::asinh(), 8, mul(g, conj(rsqrt(one_plus_square(x)))), R"doc(
+PYDL_UNARY_X_COMPLEX(asinh, "AsinhBackward0", kernel::asinh(), 8, mul(g, conj(rsqrt(one_plus_square(x)))), R"doc(
 The inverse hyperbolic sine.
 
 Example:
     >>> pydl.asinh(pydl.tensor([0., 1.]))
     tensor([0.0000, 0.8814])
 )doc");
-PYDL_UNARY_X(acosh, "AcoshBackward0", kernel::acosh(), 8, mul(g, conj(rsqrt(sub(mul(x, x), Operand(1))))), R"doc(
+PYDL_UNARY_X_COMPLEX(acosh, "AcoshBackward0", kernel::acosh(), 8, mul(g, conj(acosh_slope(x))), R"doc(
 The inverse hyperbolic cosine; NaN below 1.
 
 Example:
     >>> pydl.acosh(pydl.tensor([1., 2.]))
     tensor([0.0000, 1.3170])
 )doc");
-PYDL_UNARY_X(atanh, "AtanhBackward0", kernel::atanh(), 8, div(g, conj(one_minus_square(x))), R"doc(
+PYDL_UNARY_X_COMPLEX(atanh, "AtanhBackward0", kernel::atanh(), 8, div(g, conj(one_minus_square(x))), R"doc(
 The inverse hyperbolic tangent; NaN outside [-1, 1].
 
 Example:

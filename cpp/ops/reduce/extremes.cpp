@@ -263,7 +263,14 @@ Tensor vector_norm(const Tensor& input, const Scalar& ord, std::optional<IntSpan
                                          : p == -INFINITY ? std::optional(ReduceOp::NormNegInf)
                                                           : std::nullopt;
   if (!direct) {
-    if (p == 0) return sum(to_dtype(ne(input, Operand(0)), input.dtype()), dim, keepdim);
+    if (p == 0) {  // a count: its gradient is zero
+      const Tensor count = sum(to_dtype(ne(input, Operand(0)), input.dtype()), dim, keepdim);
+      if (needs_grad(input)) {
+        record({}, "LinalgVectorNormBackward0", count, {&input},
+               [sizes = input.sizes(), dtype = input.dtype()](Backward& b) { b.set(0, zeros(sizes, dtype)); });
+      }
+      return count;
+    }
     return pow(sum(pow(abs(input), Operand(p)), dim, keepdim), Operand(1 / p));
   }
   PYDL_CHECK(shape.count > 0 || p == 2 || p == 1, Error, "linalg.vector_norm(): cannot compute the ", p, " norm on an empty tensor");

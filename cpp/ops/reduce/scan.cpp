@@ -77,23 +77,20 @@ Tensor cumprod_along(const Tensor& input, int d) {
   return out;
 }
 
-Tensor deliver(const char* op, const Tensor& out, const Dest& dest) {
+Tensor written(const char* op, const Tensor& out, const Dest& dest, const Tensor& input) {
   PYDL_CHECK(!dest.is_inplace() || dest.tensor().dtype() == out.dtype(), Error, op,
              "_(): provided dtype must match the dtype of self tensor. Got ", dest.tensor().dtype(), " and ", out.dtype());
-  return deliver(out, dest);
+  return deliver(op, out, dest, {input});
 }
 Tensor cumsum(const Tensor& input, int64_t dim, std::optional<DType> dtype, const Dest& dest) {
-  return deliver("cumsum",
-                 cumsum_along(to_dtype(input, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)),
-                              wrap_dim(dim, input.ndim(), "cumsum")),
-                 dest);
+  const DType type = scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype);
+  const int d = wrap_dim(dim, input.ndim(), "cumsum");
+  return written("cumsum", cumsum_along(to_dtype(original(input, dest), type), d), dest, input);
 }
 Tensor cumprod(const Tensor& input, int64_t dim, std::optional<DType> dtype, const Dest& dest) {
-  const Tensor x = dest.is_inplace() && needs_grad(input) ? clone(input) : input;
-  return deliver("cumprod",
-                 cumprod_along(to_dtype(x, scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype)),
-                               wrap_dim(dim, input.ndim(), "cumprod")),
-                 dest);
+  const DType type = scan_dtype(input, dest.is_inplace() && !dtype ? input.dtype() : dtype);
+  const int d = wrap_dim(dim, input.ndim(), "cumprod");
+  return written("cumprod", cumprod_along(to_dtype(original(input, dest), type), d), dest, input);
 }
 
 }  // namespace
