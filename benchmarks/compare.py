@@ -61,12 +61,12 @@ def copy_bandwidth(threads: int) -> float:
 
 
 def fma_peak(executable: str | None, threads: int) -> float | None:
-    """Single-precision FLOP/s that the gemm benchmark measures for independent FMAs, times the threads."""
+    """Single-precision FLOP/s that the gemm benchmark measures for independent FMAs on ``threads`` threads."""
     if executable is None:
         return None
-    text = subprocess.run([executable, "--peak"], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([executable, "--peak", str(threads)], capture_output=True, text=True, check=True).stdout
     match = re.search(r"float32 peak\s*[:=]?\s*([0-9.]+)", text)
-    return float(match.group(1)) * 1e9 * threads if match else None
+    return float(match.group(1)) * 1e9 if match else None
 
 
 def compare(case: Case, ours: Worker, theirs: Worker, rounds: int, seconds: float) -> dict[str, Any]:

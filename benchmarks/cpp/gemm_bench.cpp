@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -160,9 +161,16 @@ void suite(const char* name, int threads) {
 
 }  // namespace
 
+// gemm_bench [threads]: all shapes. gemm_bench --peak [threads]: the float32 multiply-add peak alone.
 int main(int argc, char** argv) {
-  const int threads = argc > 1 ? std::atoi(argv[1]) : pydl::num_threads();
+  const bool only_peak = argc > 1 && std::string_view(argv[1]) == "--peak";
+  const int at = only_peak ? 2 : 1;
+  const int threads = argc > at ? std::atoi(argv[at]) : pydl::num_threads();
   pydl::set_num_threads(threads);
+  if (only_peak) {
+    std::printf("float32 peak: %.1f GFLOP/s\n", peak<float>(threads) * 1e-9);
+    return 0;
+  }
   suite<float>("float32", threads);
   suite<double>("float64", threads);
   return 0;

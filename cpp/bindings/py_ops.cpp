@@ -67,11 +67,18 @@ PyObject* wrap_result(Result& r, PyTypeObject* named) {
 // ---- the call --------------------------------------------------------------------------------------------------
 
 // out= of functions that do not write it themselves: the result is copied.
-void copy_out(const Op& op, const Tensor& out, const Tensor& result) {
+void copy_out(const Op& op, const ParsedArgs& parsed, const Tensor& out, const Tensor& result) {
   const std::string name(op.signature.name);
   PYDL_CHECK(!autograd::needs_grad(result) && !autograd::needs_grad(out), Error, name,
              "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
-  check_writable(name.c_str(), Dest::out(out), result.sizes(), result.dtype(), {});
+  std::vector<Operand> inputs;
+  for (int i = 0; i < op.signature.count; ++i) {
+    const ArgKind kind = op.signature.params[static_cast<size_t>(i)].kind;
+    const ArgValue& v = parsed.values[i];
+    const bool tensor = kind == ArgKind::Tensor || kind == ArgKind::OptTensor || kind == ArgKind::Operand;
+    if (tensor && v.present && v.pointer) inputs.emplace_back(*static_cast<const Tensor*>(v.pointer));
+  }
+  check_writable(name.c_str(), Dest::out(out), result.sizes(), result.dtype(), inputs);
   copy_raw(out, result);
   out->bump_version();
 }
@@ -90,12 +97,12 @@ PyObject* call_with_out(const Op& op, PyTypeObject* named, ParsedArgs& parsed, R
   if (op.takes_dest) {
     if (!is_tensor(out)) raise(PyExc_TypeError, text(op.signature.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name));
     op.invoke(parsed.values, Dest::out(unwrap(out)), result);
-    if (result.kind == Result::Kind::Tensor && !result.tensors[0].same(unwrap(out))) copy_out(op, unwrap(out), result.tensors[0]);
+    if (result.kind == Result::Kind::Tensor && !result.tensors[0].same(unwrap(out))) copy_out(op, parsed, unwrap(out), result.tensors[0]);
     return Py_NewRef(out);
   }
   op.invoke(parsed.values, {}, result);
   if (result.kind == Result::Kind::Tensor && is_tensor(out)) {
-    copy_out(op, unwrap(out), result.tensors[0]);
+    copy_out(op, parsed, unwrap(out), result.tensors[0]);
     return Py_NewRef(out);
   }
   const bool sequence = PyTuple_Check(out) || PyList_Check(out);
@@ -106,7 +113,7 @@ PyObject* call_with_out(const Op& op, PyTypeObject* named, ParsedArgs& parsed, R
     PyObject* item = PySequence_Fast_GET_ITEM(out, i);
     if (!is_tensor(item))
       raise(PyExc_TypeError, text(op.signature.name, "(): argument 'out' must hold Tensors, not ", Py_TYPE(item)->tp_name));
-    copy_out(op, unwrap(item), result.tensors[i]);
+    copy_out(op, parsed, unwrap(item), result.tensors[i]);
     result.tensors[i] = unwrap(item);
   }
   return wrap_result(result, named);

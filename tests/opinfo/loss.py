@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from . import FLOATS, Maker, Sample, op
+from . import Maker, Sample, op
 from .reduce import BAD_DIM
 
 WRONG = (RuntimeError, ValueError)

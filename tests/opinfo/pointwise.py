@@ -72,6 +72,7 @@ def divisions(m: Maker) -> Iterator[Sample]:
 
 
 NO_BOOL = tuple(d for d in REALS if d != "bool")
+INTEGERS = [d for d in NO_BOOL if "int" in d]
 two("add", scaled(np.add), dtypes=ALL, samples=with_alpha)
 two("sub subtract", scaled(np.subtract), dtypes=(*NO_BOOL, "complex64", "complex128"), samples=with_alpha)
 two(
@@ -247,6 +248,8 @@ def three(m: Maker) -> Iterator[Sample]:
 
 
 two("atan2", np.arctan2, (0.4, 3), FLOATS, binary)
+two("gcd", np.gcd, samples=binary, dtypes=INTEGERS, grad=False)
+two("logaddexp", np.logaddexp, samples=binary, dtypes=FLOATS)
 two("hypot", np.hypot, (0.4, 3), FLOATS, binary)
 two("copysign", np.copysign, (0.4, 3), FLOATS)
 two("fmax", np.fmax, samples=binary, dtypes=FLOATS)

@@ -1,6 +1,7 @@
 #include "ops/pointwise/bitwise.h"
 
 #include "kernels/pointwise/bitwise.h"
+#include "kernels/pointwise/division.h"
 #include "ops/pointwise/engine.h"
 #include "ops/registry.h"
 
@@ -57,6 +58,19 @@ All bits flipped; the logical not of bools.
 Example:
     >>> pydl.bitwise_not(pydl.tensor([0, 1]))
     tensor([-1, -2])
+)doc");
+
+namespace {
+Tensor gcd(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return pointwise({"gcd", kernel::gcd(), TypeRule::Same, nullptr, 40}, {input, other}, dest);
+}
+}  // namespace
+PYDL_OP(gcd, "gcd(input: Tensor, other: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
+The greatest common divisor of integers, by Euclid's algorithm; gcd(0, 0) is 0.
+
+Example:
+    >>> pydl.gcd(pydl.tensor([12, 7]), pydl.tensor([18, 14]))
+    tensor([6, 7])
 )doc");
 
 }  // namespace pydl

@@ -2,8 +2,10 @@
 
 #include "kernels/pointwise/exponential.h"
 #include "ops/pointwise/arithmetic.h"
+#include "ops/pointwise/comparison.h"
 #include "ops/pointwise/complex.h"
 #include "ops/pointwise/unary.h"
+#include "ops/view/view.h"
 
 namespace pydl {
 
@@ -76,6 +78,29 @@ PYDL_UNARY_Y_COMPLEX(rsqrt, "RsqrtBackward0", kernel::rsqrt(), 3, mul(mul(g, con
 Example:
     >>> pydl.rsqrt(pydl.tensor([1., 4.]))
     tensor([1.0000, 0.5000])
+)doc");
+
+// The larger plus log1p of the exponential of the negative distance.
+namespace {
+Tensor logaddexp(const Tensor& input, const Tensor& other) {
+  PYDL_CHECK(is_differentiable(input.dtype()) && is_differentiable(other.dtype()), Error,
+             "logaddexp(): expected floating point or complex tensors, got ", input.dtype(), " and ", other.dtype());
+  if (is_complex(input.dtype()) || is_complex(other.dtype())) {
+    const Tensor first = ge(real(input), real(other));
+    const Tensor larger = where(first, input, other), smaller = where(first, other, input);
+    return add(larger, log(add(exp(sub(smaller, larger)), Operand(1))));
+  }
+  // Equal infinities have no distance.
+  const Tensor distance = where(eq(input, other), Operand(0), abs(sub(input, other)));
+  return add(maximum(input, other), log1p(exp(neg(distance))));
+}
+}  // namespace
+PYDL_OP(logaddexp, "logaddexp(input: Tensor, other: Tensor) -> Tensor", Function | Method | Out, R"doc(
+log(exp(input) + exp(other)) without overflow.
+
+Example:
+    >>> pydl.logaddexp(pydl.tensor([1000.]), pydl.tensor([1000.]))
+    tensor([1000.6932])
 )doc");
 
 }  // namespace pydl

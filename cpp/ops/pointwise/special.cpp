@@ -140,11 +140,11 @@ Tensor entr(const Tensor& input) {
 
 // sin(pi x) / (pi x), 1 at 0.
 Tensor sinc(const Tensor& input, const Dest& dest) {
-  const Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : dest.is_inplace() ? clone(input) : input;
+  const Tensor x = is_integral_or_bool(input.dtype()) ? to_dtype(input, default_dtype()) : original(input, dest);
   const Tensor zero = eq(x, Operand(0));
   const Tensor angle = where(zero, Operand(1), mul(x, Operand(M_PI)));
   const Tensor out = where(zero, Operand(1), div(sin(angle), angle));
-  return dest.is_new() ? out : copy_(dest.tensor(), out);
+  return deliver("sinc", out, dest, {input});
 }
 
 // Phi(x) = erfc(-x / sqrt(2)) / 2

@@ -263,12 +263,9 @@ Tensor vector_norm(const Tensor& input, const Scalar& ord, std::optional<IntSpan
                                          : p == -INFINITY ? std::optional(ReduceOp::NormNegInf)
                                                           : std::nullopt;
   if (!direct) {
-    if (p == 0) {  // a count: its gradient is zero
+    if (p == 0) {  // a count: in the graph, but without a gradient, as in torch
       const Tensor count = sum(to_dtype(ne(input, Operand(0)), input.dtype()), dim, keepdim);
-      if (needs_grad(input)) {
-        record({}, "LinalgVectorNormBackward0", count, {&input},
-               [sizes = input.sizes(), dtype = input.dtype()](Backward& b) { b.set(0, zeros(sizes, dtype)); });
-      }
+      if (needs_grad(input)) record({}, "LinalgVectorNormBackward0", count, {&input}, [](Backward&) {});
       return count;
     }
     return pow(sum(pow(abs(input), Operand(p)), dim, keepdim), Operand(1 / p));

@@ -135,6 +135,22 @@ struct IntRemainder : NoParams {
   }
 };
 
+// Euclid's algorithm on magnitudes; the lowest value of a signed type has none and wraps, as in C.
+struct Gcd : NoParams {
+  using NoParams::NoParams;
+  template <class T>
+  PYDL_INLINE T operator()(T a, T b) const {
+    uint64_t x = a < T(0) ? uint64_t(0) - static_cast<uint64_t>(a) : static_cast<uint64_t>(a);
+    uint64_t y = b < T(0) ? uint64_t(0) - static_cast<uint64_t>(b) : static_cast<uint64_t>(b);
+    while (y != 0) {
+      const uint64_t rest = x % y;
+      x = y;
+      y = rest;
+    }
+    return static_cast<T>(x);
+  }
+};
+
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA
 
@@ -144,5 +160,6 @@ constinit const StripTable floor_divide = scalar_table<IntFloorDivide, 2>(AllInt
 constinit const StripTable trunc_divide = scalar_table<IntTruncDivide, 2>(AllInts{}) | map_table<TruncDivide, 2, 2>(Floats{});
 constinit const StripTable remainder = scalar_table<IntRemainder, 2>(AllInts{}) | map_table<Remainder, 2, 0>(Floats{});
 constinit const StripTable fmod = scalar_table<IntFmod, 2>(AllInts{}) | map_table<Fmod, 2, 0>(Floats{});
+constinit const StripTable gcd = scalar_table<Gcd, 2>(AllInts{});
 
 PYDL_KERNELS_END
