@@ -41,9 +41,9 @@ def results() -> dict[str, Any]:
                 result = info.op(*t.args, **t.kwargs)
                 found[f"{info.name} {dtype} {n}"] = to_numpy(result)
                 if recorded and isinstance(result, pydl.Tensor) and result.requires_grad:
-                    found[f"{info.name} {dtype} {n} grad"] = pydl.autograd.grad(result, first, pydl.ones_like(result))[
-                        0
-                    ].numpy()
+                    gradient = pydl.autograd.grad(result, first, pydl.ones_like(result), allow_unused=True)[0]
+                    if gradient is not None:  # a norm of order 0 has none
+                        found[f"{info.name} {dtype} {n} grad"] = gradient.numpy()
     return found
 
 
