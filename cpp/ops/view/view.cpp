@@ -286,7 +286,8 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
       std::max<int64_t>(0, shift >= 0 ? std::min(input.size(a), input.size(c) - shift) : std::min(input.size(a) + shift, input.size(c)));
   const int64_t start = length == 0 ? 0 : shift >= 0 ? shift * input.stride(c) : -shift * input.stride(a);
   Dims sizes = input.sizes(), strides = input.strides();
-  const int64_t step = input.stride(a) + input.stride(c);
+  int64_t step;  // too large only where it is never taken
+  if (__builtin_add_overflow(input.stride(a), input.stride(c), &step)) step = 1;
   for (const int d : {std::max(a, c), std::min(a, c)}) {
     sizes.erase(d);
     strides.erase(d);
