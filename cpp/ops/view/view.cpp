@@ -321,7 +321,7 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
   strides.push_back(input.ndim() == 0 ? 1 : input.stride(d));
   // The same windows over a contiguous base of this shape, for the gradient.
   Dims base_strides = contiguous_strides(input.sizes()), window_strides = base_strides;
-  if (input.ndim() > 0) window_strides[d] *= step;
+  if (input.ndim() > 0 && sizes[d] > 1) window_strides[d] *= step;
   window_strides.push_back(input.ndim() == 0 ? 1 : base_strides[d]);
   return record_view(
       "UnfoldBackward0", input, raw_view(input, sizes, strides, input->offset),
