@@ -64,8 +64,7 @@ def divided(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
 
 
 def divisions(m: Maker) -> Iterator[Sample]:
-    for s in binary_number(m):
-        yield s
+    yield from binary_number(m)
     if m.dtype != "bool":
         yield Sample(m(2, 3), m(3), rounding_mode="floor")
         yield Sample(m(2, 3), m(3), rounding_mode="trunc")

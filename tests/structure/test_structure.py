@@ -100,7 +100,9 @@ def test_no_placeholders() -> None:
 @cpp
 def test_kernel_objects_define_nothing_shared() -> None:
     """A weak symbol would let the linker pick one instruction set's copy for all: SIGILL on older machines."""
-    objects = sources("build/CMakeFiles/pydl_kernels_*.dir/**/*.o", "build-release/CMakeFiles/pydl_kernels_*.dir/**/*.o")
+    objects = sources(
+        "build/CMakeFiles/pydl_kernels_*.dir/**/*.o", "build-release/CMakeFiles/pydl_kernels_*.dir/**/*.o"
+    )
     if not objects:
         pytest.skip("no build directory")
     out = subprocess.run(["nm", "-A", *map(str, objects)], capture_output=True, text=True, check=True).stdout
