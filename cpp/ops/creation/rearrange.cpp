@@ -55,7 +55,7 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
   const int n = input.ndim() + 1, a = wrap_dim(dim1, n, "diag_embed", "dim1"), c = wrap_dim(dim2, n, "diag_embed", "dim2");
   PYDL_CHECK(a != c, Error, "diag_embed(): diagonal dimensions cannot be identical ", dim1, ", ", dim2);
   int64_t side;
-  PYDL_CHECK(!__builtin_add_overflow(input.size(input.ndim() - 1), offset < 0 ? -offset : offset, &side), ShapeError,
+  PYDL_CHECK(offset > INT64_MIN && !__builtin_add_overflow(input.size(input.ndim() - 1), offset < 0 ? -offset : offset, &side), ShapeError,
              "diag_embed(): offset ", offset, " is too large");
   Dims sizes;
   for (int i = 0, k = 0; i < n; ++i) sizes.push_back(i == a || i == c ? side : input.size(k++));
@@ -137,7 +137,7 @@ Tensor flipud(const Tensor& input) {
 Tensor roll_one(const Tensor& input, int64_t shift, int d) {
   const int64_t n = input.size(d);
   if (n == 0) return input;
-  const int64_t at = ((-(shift % n)) % n + n) % n;  // the element that comes first
+  const int64_t by = shift % n, at = by > 0 ? n - by : -by;  // the element that comes first
   if (at == 0) return input;
   const Tensor parts[] = {narrow(input, d, at, n - at), narrow(input, d, 0, at)};
   return cat(parts, d);

@@ -278,6 +278,7 @@ Tensor bincount(const Tensor& input, const Tensor& weights, int64_t minlength) {
   int64_t bins = minlength;
   for (int64_t i = 0; i < at.numel(); ++i) {
     PYDL_CHECK(v[i] >= 0, Error, "bincount(): only supports 1-d non-negative integral inputs.");
+    PYDL_CHECK(v[i] < INT64_MAX, ShapeError, "bincount(): the result for the value ", v[i], " is too large");
     bins = std::max(bins, v[i] + 1);
   }
   if (!weights.defined()) {

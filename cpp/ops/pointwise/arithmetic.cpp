@@ -298,7 +298,8 @@ Tensor pow_gradient(const Tensor& g, const Tensor& x, const Scalar& n) {
   if (n.equals(0)) return zeros(g.sizes(), g.dtype());
   if (n.equals(1)) return g;
   if (n.equals(2)) return mul(g, mul(conj(x), Operand(2)));
-  const Scalar less = n.is_complex() ? Scalar(n.to_complex() - 1.0) : n.is_integral() ? Scalar(n.to_int() - 1) : Scalar(n.to_double() - 1);
+  const bool integer = n.is_integral() && n.to_int() > INT64_MIN;  // below it only a double can count down
+  const Scalar less = n.is_complex() ? Scalar(n.to_complex() - 1.0) : integer ? Scalar(n.to_int() - 1) : Scalar(n.to_double() - 1);
   return mul(g, conj(mul(pow(x, Operand(less)), Operand(n))));
 }
 

@@ -47,7 +47,7 @@ Tensor round(const Tensor& input, int64_t decimals, const Dest& dest) {
     const Tensor out = to_dtype(round(to_dtype(input, DType::Float32), decimals), input.dtype());
     return deliver("round", out, dest, {input});
   }
-  const double scale = std::pow(10.0, static_cast<double>(std::abs(decimals)));
+  const double scale = std::pow(10.0, std::fabs(static_cast<double>(decimals)));
   const Tensor scaled = decimals > 0 ? mul(input, Operand(scale)) : div(input, Operand(scale));
   const Tensor whole = round(scaled, 0);
   const Tensor out = decimals > 0 ? div(whole, Operand(scale)) : mul(whole, Operand(scale));

@@ -213,7 +213,7 @@ Tensor multinomial(const Tensor& input, int64_t num_samples, bool replacement, G
   const int64_t draws = replacement ? num_samples : n;
   const Tensor u = empty(Dims{rows, draws}, DType::Float64, "multinomial");
   fill_unit(u.data<double>(), rows * draws, g);
-  parallel_for(rows, std::max<int64_t>(1, 4096 / n), [&](int64_t begin, int64_t end) {
+  parallel_for(rows, 4096 / std::max<int64_t>(n, 1) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
       draw_row(w + r * n, n, num_samples, replacement, u.data<double>() + r * draws, out.data<int64_t>() + r * num_samples);
   });

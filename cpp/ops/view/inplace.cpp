@@ -212,6 +212,9 @@ void check_geometry(const Tensor& input, IntSpan size, IntSpan stride, int64_t o
   for (size_t i = 0; i < size.size(); ++i) {
     PYDL_CHECK(stride[i] >= 0, Error, "as_strided(): negative strides are not supported, got strides ", stride);
     int64_t reach = 0;
+    // Even a stride that is never taken must stay a number of bytes: other views multiply it.
+    overflow |= __builtin_mul_overflow(std::max<int64_t>(size[i], 1), stride[i], &reach) ||
+                __builtin_mul_overflow(reach, input.item_size(), &reach);
     if (n) overflow |= __builtin_mul_overflow(size[i] - 1, stride[i], &reach) || __builtin_add_overflow(last, reach, &last);
   }
   int64_t bytes;

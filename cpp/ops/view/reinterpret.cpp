@@ -51,6 +51,9 @@ Tensor view_as_complex(const Tensor& input) {
 Tensor view_dtype(const Tensor& input, DType dtype) {
   if (dtype == input.dtype()) return view(input, input.sizes());
   const int64_t from = input.item_size(), to = item_size(dtype);
+  // Memory of others (frombuffer, from_numpy) may start anywhere.
+  PYDL_CHECK(reinterpret_cast<uintptr_t>(input->data) % static_cast<uintptr_t>(std::min<int64_t>(to, 8)) == 0 || input.numel() == 0, Error,
+             "view(): the memory of this tensor is not aligned for ", dtype, "; clone() it first");
   Dims sizes = input.sizes(), strides = input.strides();
   int64_t offset = input->offset;
   if (from != to) {

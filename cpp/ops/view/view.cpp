@@ -286,7 +286,8 @@ Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2)
       std::max<int64_t>(0, shift >= 0 ? std::min(input.size(a), input.size(c) - shift) : std::min(input.size(a) + shift, input.size(c)));
   const int64_t start = length == 0 ? 0 : shift >= 0 ? shift * input.stride(c) : -shift * input.stride(a);
   Dims sizes = input.sizes(), strides = input.strides();
-  const int64_t step = input.stride(a) + input.stride(c);
+  int64_t step;  // too large only where it is never taken
+  if (__builtin_add_overflow(input.stride(a), input.stride(c), &step)) step = 1;
   for (const int d : {std::max(a, c), std::min(a, c)}) {
     sizes.erase(d);
     strides.erase(d);
@@ -320,7 +321,7 @@ Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step
   strides.push_back(input.ndim() == 0 ? 1 : input.stride(d));
   // The same windows over a contiguous base of this shape, for the gradient.
   Dims base_strides = contiguous_strides(input.sizes()), window_strides = base_strides;
-  if (input.ndim() > 0) window_strides[d] *= step;
+  if (input.ndim() > 0 && sizes[d] > 1) window_strides[d] *= step;
   window_strides.push_back(input.ndim() == 0 ? 1 : base_strides[d]);
   return record_view(
       "UnfoldBackward0", input, raw_view(input, sizes, strides, input->offset),
