@@ -189,26 +189,26 @@ op(
 )
 
 one("exp", np.exp, dtypes=(*REALS, "complex64", "complex128"))
-one("exp2", np.exp2)
-one("expm1", np.expm1)
+one("exp2", np.exp2, dtypes=ALL)
+one("expm1", np.expm1, dtypes=ALL)
 one("log", np.log, (0.2, 5), (*REALS[:-1], "complex64", "complex128")[:7])
-one("log2", np.log2, (1, 5), NO_BOOL)
-one("log10", np.log10, (1, 5), NO_BOOL)
-one("log1p", np.log1p, (-0.7, 5), tuple(d for d in NO_BOOL))
+one("log2", np.log2, (1, 5), (*NO_BOOL, "complex64", "complex128"))
+one("log10", np.log10, (1, 5), (*NO_BOOL, "complex64", "complex128"))
+one("log1p", np.log1p, (-0.7, 5), (*NO_BOOL, "complex64", "complex128"))
 one("sqrt", np.sqrt, (0.2, 5), (*NO_BOOL, "complex64", "complex128"))
-one("rsqrt", lambda a: 1 / np.sqrt(a), (0.6, 5), FLOATS)
+one("rsqrt", lambda a: 1 / np.sqrt(a), (0.6, 5), COMPLEX)
 one("sin", np.sin, (-9, 9), (*REALS, "complex64", "complex128"))
 one("cos", np.cos, (-9, 9), (*REALS, "complex64", "complex128"))
 one("tan", np.tan, (-1.4, 1.4))
-one("asin", np.arcsin, (-0.95, 0.95))
-one("acos", np.arccos, (-0.95, 0.95))
-one("atan", np.arctan)
+one("asin", np.arcsin, (-0.95, 0.95), dtypes=ALL)
+one("acos", np.arccos, (-0.95, 0.95), dtypes=ALL)
+one("atan", np.arctan, dtypes=ALL)
 one("sinh", np.sinh)
 one("cosh", np.cosh)
 one("tanh", np.tanh, dtypes=(*REALS, "complex64", "complex128"))
-one("asinh", np.arcsinh)
-one("acosh", np.arccosh, (1.2, 5))
-one("atanh", np.arctanh, (-0.9, 0.9))
+one("asinh", np.arcsinh, dtypes=ALL)
+one("acosh", np.arccosh, (1.2, 5), dtypes=ALL)
+one("atanh", np.arctanh, (-0.9, 0.9), dtypes=ALL)
 
 one("floor", np.floor, (0.1, 0.9), FLOATS)
 one("ceil", np.ceil, (0.1, 0.9), FLOATS)
@@ -231,7 +231,11 @@ op("polygamma special.polygamma", lambda n, a: special.polygamma(n, a).astype(a.
 op("Tensor.polygamma", lambda a, n: special.polygamma(n, a).astype(a.dtype), lambda m: (Sample(m(3), n) for n in (0, 2)),
    domain=(0.5, 5), dtypes=FLOATS, tolerance=5, errors=[((np.ones(2), -1), RuntimeError, "polygamma")])  # fmt: skip
 one("sinc special.sinc", np.sinc, (0.2, 3), FLOATS)
-one("special.expit sigmoid", special.expit)
+one(
+    "special.expit sigmoid",
+    lambda a: 1 / (1 + np.exp(-a)) if np.iscomplexobj(a) else special.expit(a),
+    dtypes=ALL,
+)
 one("special.entr", special.entr, (0.2, 3))
 one("special.ndtr", special.ndtr)
 op("logit special.logit", lambda a, eps=None: special.logit(a if eps is None else np.clip(a, eps, 1 - eps)),
@@ -256,7 +260,7 @@ two("fmin", np.fmin, samples=binary, dtypes=FLOATS)
 two("heaviside", np.heaviside, samples=binary, dtypes=FLOATS, grad=False)
 one("rad2deg", np.rad2deg, dtypes=FLOATS)
 one("deg2rad", np.deg2rad, dtypes=FLOATS)
-one("nan_to_num", np.nan_to_num, dtypes=FLOATS)
+one("nan_to_num", np.nan_to_num, dtypes=COMPLEX)
 one("angle", np.angle, (0.4, 3), COMPLEX)
 one("resolve_conj resolve_neg", lambda a: a, dtypes=ALL)
 one("conj_physical", np.conj, dtypes=ALL)
@@ -264,7 +268,7 @@ op(
     "lerp",
     lambda a, b, w: a + w * (b - a),
     lambda m: iter([Sample(m(2, 3), m(3), 0.3), Sample(m(2, 3), m(2, 3), m(3))]),
-    dtypes=FLOATS,
+    dtypes=COMPLEX,
     pointwise=True,
 )
 op("addcmul", lambda a, b, c, value=1: a + value * b * c, three, dtypes=FLOATS, pointwise=True)
