@@ -64,8 +64,8 @@ void check_scatter(const char* op, const Tensor& input, const Tensor& index, int
   PYDL_CHECK(std::max(index.ndim(), 1) == std::max(src.ndim(), 1) || index.numel() == 0, ShapeError, op,
              "(): Index tensor must have the same number of dimensions as src tensor");
   for (int i = 0; i < index.ndim() && index.numel(); ++i) {
-    PYDL_CHECK(index.size(i) <= (src.ndim() ? src.size(i) : 1), ShapeError, op, "(): Expected index ", IntSpan(index.sizes()), " to be no larger than src ",
-               IntSpan(src.sizes()));
+    PYDL_CHECK(index.size(i) <= (src.ndim() ? src.size(i) : 1), ShapeError, op, "(): Expected index ", IntSpan(index.sizes()),
+               " to be no larger than src ", IntSpan(src.sizes()));
   }
 }
 
