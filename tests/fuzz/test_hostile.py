@@ -19,12 +19,12 @@ def test_harness_sees_crashes_and_bad_messages(monkeypatch: pytest.MonkeyPatch) 
         import os
         import signal
 
-        os.kill(os.getpid(), signal.SIGSEGV)
+        os.kill(os.getpid(), signal.SIGKILL)  # not SIGSEGV: a sanitizer would catch it
 
     def nameless(*args: object, **kwargs: object) -> None:
         raise ValueError("something was wrong")
 
-    for call, expected in ((crash, "SIGNAL 11"), (nameless, "does not name the op")):
+    for call, expected in ((crash, "SIGNAL 9"), (nameless, "does not name the op")):
         target = hostile.Target("pydl.broken", call, ("broken(input: Tensor) -> Tensor", 1, ""))
         monkeypatch.setattr(hostile, "targets", lambda target=target: [target])
         found = hostile.hostile(calls=20, seed=0, stop_after=1)

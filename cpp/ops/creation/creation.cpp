@@ -23,6 +23,12 @@ Tensor finish(Tensor t, bool requires_grad, const char* op) {
   return t;
 }
 
+// Memory that the caller will see before it is written: bytes that are neither 0 nor 1 are no bools.
+Tensor unwritten(Tensor t) {
+  if (t.dtype() == DType::Bool) zero_raw(t);
+  return t;
+}
+
 Tensor zeros_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) {
   return finish(zeros(size, dtype.value_or(default_dtype())), requires_grad, "zeros");
 }
@@ -34,8 +40,8 @@ Tensor empty_op(IntSpan size, std::optional<DType> dtype, Device, bool requires_
   const Dims strides = format == MemoryFormat::Contiguous
                            ? Dims()
                            : (static_cast<void>(checked_numel(size, 1, "empty")), format_strides(size, format, "empty"));
-  return finish(format == MemoryFormat::Contiguous ? empty(size, type) : empty_strided(size, strides, type, "empty"), requires_grad,
-                "empty");
+  return finish(unwritten(format == MemoryFormat::Contiguous ? empty(size, type) : empty_strided(size, strides, type, "empty")),
+                requires_grad, "empty");
 }
 Tensor full_op(IntSpan size, const Scalar& value, std::optional<DType> dtype, Device, bool requires_grad) {
   return finish(full(size, value, dtype), requires_grad, "full");
@@ -59,7 +65,7 @@ Tensor ones_like(const Tensor& input, std::optional<DType> dtype, Device d, bool
   return full_like(input, Scalar(1), dtype, d, requires_grad, f);
 }
 Tensor empty_like(const Tensor& input, std::optional<DType> dtype, Device, bool requires_grad, MemoryFormat) {
-  return finish(like(input, dtype, "empty_like"), requires_grad, "empty_like");
+  return finish(unwritten(like(input, dtype, "empty_like")), requires_grad, "empty_like");
 }
 Tensor new_zeros(const Tensor& input, IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) {
   return finish(zeros(size, dtype.value_or(input.dtype())), requires_grad, "new_zeros");
@@ -68,7 +74,7 @@ Tensor new_ones(const Tensor& input, IntSpan size, std::optional<DType> dtype, D
   return finish(ones(size, dtype.value_or(input.dtype())), requires_grad, "new_ones");
 }
 Tensor new_empty(const Tensor& input, IntSpan size, std::optional<DType> dtype, Device, bool requires_grad) {
-  return finish(empty(size, dtype.value_or(input.dtype()), "new_empty"), requires_grad, "new_empty");
+  return finish(unwritten(empty(size, dtype.value_or(input.dtype()), "new_empty")), requires_grad, "new_empty");
 }
 Tensor new_full(const Tensor& input, IntSpan size, const Scalar& fill_value, std::optional<DType> dtype, Device, bool requires_grad) {
   return finish(full(size, fill_value, dtype.value_or(input.dtype())), requires_grad, "new_full");

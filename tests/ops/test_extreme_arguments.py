@@ -1,0 +1,57 @@
+"""The largest and smallest integers as arguments: a result or an exception, no wrapped arithmetic (run under UBSan in CI)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import pydl
+
+TOP, BOTTOM = 2**63 - 1, -(2**63)
+
+
+def test_round_far_below_the_point() -> None:
+    assert pydl.round(pydl.ones(3), decimals=BOTTOM).shape == (3,)
+
+
+@pytest.mark.parametrize("shift", [TOP, BOTTOM])
+def test_roll_is_modular(shift: int) -> None:
+    assert pydl.roll(pydl.arange(3), shift).tolist() == pydl.roll(pydl.arange(3), shift % 3).tolist()
+
+
+def test_pow_gradient_of_the_smallest_exponent() -> None:
+    x = pydl.ones(2, requires_grad=True)
+    pydl.autograd.backward([pydl.pow(x, BOTTOM).sum()])
+    assert x.grad is not None and x.grad.tolist() == [float(BOTTOM)] * 2
+
+
+def test_unfold_with_one_window() -> None:
+    x = pydl.arange(8.0).reshape(4, 2).requires_grad_()
+    windows = x.unfold(0, 1, 2**62)
+    assert windows.tolist() == [[[0.0], [1.0]]]
+    pydl.autograd.backward([windows.sum()])
+    assert x.grad is not None and x.grad.tolist() == [[1.0, 1.0]] + [[0.0, 0.0]] * 3
+
+
+def test_diagonal_of_an_empty_tensor_with_huge_strides() -> None:
+    assert pydl.empty(0, 1, 2**62, dtype=pydl.uint8).diagonal(0, 0, 1).shape == (2**62, 0)
+
+
+def test_multinomial_of_nothing() -> None:
+    assert pydl.multinomial(pydl.ones(0, 0), 1, True).shape == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: pydl.bincount(pydl.tensor([TOP])),
+        lambda: pydl.diag_embed(pydl.ones(3), BOTTOM),
+        lambda: pydl.as_strided(pydl.ones(3), (1, 1), (2**62, 2**62)),
+        lambda: pydl.scatter(pydl.ones(3), 0, pydl.tensor([0, 1, 2]), pydl.tensor(1.0)),
+        lambda: pydl.frombuffer(bytearray(9), dtype=pydl.uint8, offset=1).view(pydl.float32),
+    ],
+)
+def test_refused(call: Callable[[], pydl.Tensor]) -> None:
+    with pytest.raises(RuntimeError, match=r"^(bincount|diag_embed|as_strided|scatter|view)\(\)"):
+        call()
