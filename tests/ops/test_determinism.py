@@ -47,7 +47,7 @@ def splits(info: OpInfo) -> Any:
     """A sample whose tensors can all be made long in the last dim."""
     for sample in info.sample_list("float32"):
         shapes: list[tuple[int, ...]] = []
-        sample.map(lambda a: shapes.append(a.shape))
+        sample.map(lambda a, shapes=shapes: shapes.append(a.shape))
         if shapes and len(set(shapes)) == 1 and shapes[0] and 0 not in shapes[0] and len(sample.args) <= 2:
             yield sample.map(enlarge)
             return

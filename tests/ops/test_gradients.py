@@ -117,7 +117,7 @@ def test_gradients_against_torch(info: OpInfo) -> None:
         function, inputs = function_and_inputs(info, sample, "float64")
         theirs: list[Any] = []
 
-        def collect(array: np.ndarray) -> Any:
+        def collect(array: np.ndarray, theirs: list[Any] = theirs) -> Any:
             t = torch.tensor(array)
             if array.dtype == np.float64:
                 theirs.append(t.requires_grad_())
