@@ -1,4 +1,4 @@
-"""Linear regression by minibatch gradient descent, by hand and with modules: ``python examples/linear_regression.py``"""
+"""Linear regression by minibatch descent, by hand and by modules: ``python examples/linear_regression.py``"""
 
 import pydl
 

@@ -526,7 +526,7 @@ def run_call(all_targets: list[Target], seed: int, i: int, announce: Callable[[s
     r = random.Random(f"{seed}:{i}")
     p = r.random()
     names: set[str] = set()
-    for _label, _make, share in SPECIAL:
+    for label, make, share in SPECIAL:  # noqa: B007 - read after the break
         if p < share:
             break
         p -= share
