@@ -136,7 +136,7 @@ def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) ->
 
 
 # Loaded when first used: what a program does not touch costs it no import time.
-_LAZY_MODULES = ("backends", "catalogue", "demo", "nn", "optim", "serialization", "utils")
+_LAZY_MODULES = ("demo", "nn", "optim", "serialization", "utils")
 _LAZY_NAMES = {
     "load": "serialization",
     "save": "serialization",
