@@ -1,8 +1,8 @@
 """Writes the API reference: ``python -m pydl._dev.docs FOLDER [--support]``.
 
-One page per public function and class, an index per namespace and, with ``--support`` (which needs the tests beside the
-package), the table of what each op takes: op by dtype, forward, backward and double backward, found by running the samples
-of the tests. Functions of the op table are described from their registration, the rest by Sphinx's autodoc.
+One page per public function and class, an index per namespace and, with ``--support`` (which needs the tests beside
+the package), the table of what each op takes: op by dtype, forward, backward and double backward, found by running the
+samples of the tests. Functions of the op table are described from their registration, the rest by Sphinx's autodoc.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ NAMESPACES = [
     "pydl.utils.data",
     "pydl.utils.dlpack",
 ]
-DTYPES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
+DTYPES = (
+    *"bool uint8 uint16 uint32 uint64 int8 int16 int32 int64".split(),
+    *"float16 bfloat16 float32 float64 complex64 complex128".split(),
+)
 
 
 def resolve(path: str) -> Any:
