@@ -101,12 +101,15 @@ _nn = _C.nn  # kernels behind pydl.nn.functional
 
 from pydl._errors import SerializationError
 from pydl._tensor import (
+    adjoint,
     e,
     finfo,
     iinfo,
     inf,
     is_complex,
+    is_conj,
     is_floating_point,
+    is_neg,
     is_tensor,
     layout,
     nan,
@@ -138,7 +141,7 @@ def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) ->
 from pydl import _lazy
 
 # Loaded when first used: what a program does not touch costs it no import time.
-_LAZY_MODULES = ("backends", "catalogue", "demo", "linalg", "nn", "optim", "serialization", "utils")
+_LAZY_MODULES = ("backends", "catalogue", "demo", "fft", "linalg", "nn", "optim", "serialization", "utils")
 _LAZY_NAMES = {
     "load": "serialization",
     "save": "serialization",

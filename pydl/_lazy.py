@@ -19,6 +19,8 @@ _FUNCTIONS = (
 # Function of pydl -> its module; the methods of Tensor among them.
 FUNCTIONS = {name: _LINALG for name in (_BOTH + " " + _FUNCTIONS).split()}
 METHODS = {name: _LINALG for name in _BOTH.split()}
+for _name in ("stft", "istft"):
+    FUNCTIONS[_name] = METHODS[_name] = "pydl.fft._frames"
 
 
 def _method(name: str, module: str) -> Any:

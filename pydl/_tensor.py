@@ -286,6 +286,43 @@ def _adjoint(self: Tensor) -> Tensor:
     return self.transpose(-2, -1).conj()
 
 
+def is_conj(input: Tensor) -> bool:
+    """Is ``input`` a conjugate that was not computed yet? Never: conjugates are computed at once.
+
+    Example:
+        >>> import pydl
+        >>> pydl.is_conj(pydl.tensor([1j]).conj())
+        False
+    """
+    return input.is_conj()
+
+
+def is_neg(input: Tensor) -> bool:
+    """Is ``input`` a negative that was not computed yet? Never.
+
+    Example:
+        >>> import pydl
+        >>> pydl.is_neg(pydl.tensor([1j]).conj().imag)
+        False
+    """
+    return input.is_neg()
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The conjugate transposes of matrices (*, m, n).
+
+    Raises:
+        RuntimeError: for a tensor of fewer than 2 dims.
+
+    Example:
+        >>> import pydl
+        >>> pydl.adjoint(pydl.tensor([[1j, 2]]))
+        tensor([[0.-1.j],
+                [2.-0.j]])
+    """
+    return input.adjoint()
+
+
 def _h(self: Tensor) -> Tensor:
     """The conjugate transpose of a matrix."""
     if self.dim() != 2:

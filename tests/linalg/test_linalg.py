@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import INF, Case, check_against_torch, check_gradients
+from python_cases import INF, Case, check_against_torch, check_gradients
 
 import pydl
 
