@@ -99,6 +99,7 @@ globals().update({name: op for name, op in vars(_C.private).items() if not name.
 
 _nn = _C.nn  # kernels behind pydl.nn.functional
 
+from pydl._dlpack import from_dlpack, to_dlpack
 from pydl._errors import SerializationError
 from pydl._tensor import (
     adjoint,

@@ -234,7 +234,9 @@ def _one(name: str) -> Any:
     run, forward = _RULES[name]
     op = f"fft.{name}"
 
-    def transform(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:  # fmt: skip
+    def transform(
+        input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None
+    ) -> Tensor:
         if not isinstance(dim, int):
             raise TypeError(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}")
         return run(op, input, n, dim, norm, forward, out)
@@ -248,16 +250,21 @@ def _many(name: str, two: bool) -> Any:
     run, forward = _RULES[base]
     op = f"fft.{name}"
 
-    def transform_n(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:  # fmt: skip
+    def transform_n(
+        input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None
+    ) -> Tensor:
         return run(op, input, s, dim, norm, forward, out)
 
-    def transform_2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Any = None) -> Tensor:  # fmt: skip
+    def transform_2(
+        input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Any = None
+    ) -> Tensor:
         return run(op, input, s, dim, norm, forward, out)
 
     where = "the last two dims" if two else "all dims, or the last len(s)"
     text = f"`{base}` over several dims, by default {where}. The last of them is the one of real or half size, if any."
-    shape, result = {"fft": ((2, 2), (2, 2)), "ifft": ((2, 2), (2, 2)), "rfft": ((2, 4), (2, 3)), "irfft": ((2, 3), (2, 4)),
-                     "hfft": ((2, 3), (2, 4)), "ihfft": ((2, 4), (2, 3))}[base]  # fmt: skip
+    shape, result = (2, 2), (2, 2)
+    if run is not _c2c:
+        shape, result = ((2, 4), (2, 3)) if run is _r2c else ((2, 3), (2, 4))
     argument = f"ones{shape}).shape"
     made = _finished(transform_2 if two else transform_n, name, text, "``s``", argument, f"torch.Size({list(result)})")
     made.__doc__ = made.__doc__.replace(".shape)", ".shape")

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from python_cases import Case, check_against_torch, check_gradients
 
 import pydl
-
-from python_cases import Case, check_against_torch, check_gradients
 
 ONE = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
 REAL_INPUT = ("rfft", "ihfft")
