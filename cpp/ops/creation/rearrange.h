@@ -7,5 +7,7 @@ namespace pydl {
 
 Tensor flip(const Tensor& input, IntSpan dims);
 Tensor repeat(const Tensor& input, IntSpan repeats);
+Tensor tril(const Tensor& input, int64_t diagonal, const Dest& dest = {});
+Tensor triu(const Tensor& input, int64_t diagonal, const Dest& dest = {});
 
 }  // namespace pydl
