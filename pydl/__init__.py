@@ -120,8 +120,13 @@ from pydl._tensor import (
     strided,
 )
 from pydl.functional import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
     broadcast_shapes,
     broadcast_tensors,
+    cartesian_prod,
     einsum,
     isin,
     meshgrid,
