@@ -44,7 +44,7 @@ def _construct(dtype: Any, args: tuple[Any, ...]) -> Tensor:
             return _C.functions.empty(given, dtype=dtype)
         if not isinstance(given, int):
             return _C.tensor(given, dtype=dtype)
-    return _C.functions.empty(args, dtype=dtype)
+    return _C.functions.empty(args or (0,), dtype=dtype)
 
 
 def _new(cls: Any, *args: Any, device: Any = None) -> Tensor:

@@ -209,6 +209,8 @@ def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         if dtype not in by_name:
             raise ValueError(f"type(): invalid type: {dtype!r}")
         dtype = by_name[dtype]
+    elif isinstance(dtype, type) and isinstance(getattr(dtype, "dtype", None), _C.dtype):
+        dtype = dtype.dtype  # type: ignore[attr-defined]
     return self._to_dtype(dtype)
 
 
