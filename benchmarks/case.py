@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Case:
-    """``setup`` runs once, ``statement`` is timed. ``bar``: the ratio (PyTorch's time over ours) that we hold ourselves to."""
+    """``setup`` runs once, ``statement`` is timed. ``bar``: the ratio (PyTorch's time over ours) that we aim at."""
 
     name: str
     setup: str

@@ -177,7 +177,9 @@ def is_signed(input: Tensor) -> bool:
 # ---- methods ---------------------------------------------------------------------------------------------------
 
 
-def _new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:  # fmt: skip
+def _new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Tensor:
     """A copy of ``data`` with this tensor's dtype, unless another is given.
 
     Example:
@@ -209,7 +211,7 @@ def _dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]
     """
     strides = self.stride()
     if ambiguity_check and len({s for s, n in zip(strides, self.shape) if n != 1}) < sum(n != 1 for n in self.shape):
-        raise RuntimeError("dim_order(): the tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")  # fmt: skip
+        raise RuntimeError("dim_order(): the tensor does not have a unique dim order")
     return tuple(sorted(range(self.dim()), key=lambda d: (-strides[d], d)))
 
 

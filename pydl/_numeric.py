@@ -26,7 +26,10 @@ def _bounds(points: Tensor, limits: Sequence[float] | None) -> list[tuple[float,
     columns = points.shape[1]
     if limits is not None:
         if len(limits) != 2 * columns:
-            raise RuntimeError(f"histogramdd(): for a {columns}-dimensional histogram range should have {2 * columns} elements, but got {len(limits)}")  # fmt: skip
+            raise RuntimeError(
+                f"histogramdd(): for a {columns}-dimensional histogram range should have {2 * columns} elements, "
+                f"but got {len(limits)}"
+            )
         pairs = [(float(limits[2 * i]), float(limits[2 * i + 1])) for i in range(columns)]
     elif points.shape[0] == 0:
         pairs = [(0.0, 1.0)] * columns
@@ -74,7 +77,8 @@ def histogramdd(
 
     Args:
         input: points, of size (..., D): the last dim holds their coordinates.
-        bins: a number of bins for all dims, D numbers, or D tensors of increasing edges. The last bin is closed on both sides.
+        bins: a number of bins for all dims, D numbers, or D tensors of increasing edges. The last bin is closed on both
+            sides.
         range: smallest and largest edge of each dim, 2 D numbers; those of the data by default.
         weight: how much each point counts, of size (...).
         density: divide by the sum and by the sizes of the cells.
@@ -95,7 +99,10 @@ def histogramdd(
         raise RuntimeError(f"histogramdd(): input tensor should have at least 2 dimensions, but got {input.dim()}")
     points = input.reshape(-1, input.shape[-1])
     if weight is not None and tuple(weight.shape) != tuple(input.shape[:-1]):
-        raise RuntimeError("histogramdd(): if weight tensor is provided it should have the same shape as the input tensor excluding its innermost dimension")  # fmt: skip
+        raise RuntimeError(
+            "histogramdd(): if weight tensor is provided it should have the same shape as the input tensor excluding its "
+            "innermost dimension"
+        )
     counts = [bins] * points.shape[1] if isinstance(bins, int) else list(bins)
     edges = _edges(points, counts, range)
     hist = _C.private._histogramdd(points, edges, weight)
@@ -215,12 +222,14 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
         raise RuntimeError("gradient(): only supports edge_order=1 and edge_order=2.")
     spacings = list(spacing) if isinstance(spacing, (list, tuple)) else [1 if spacing is None else spacing] * len(dims)
     if len(spacings) != len(dims):
-        raise RuntimeError(f"gradient(): expected spacing to be unspecified, a scalar or a list of {len(dims)}, got {len(spacings)}")  # fmt: skip
+        raise RuntimeError(
+            f"gradient(): expected spacing to be unspecified, a scalar or a list of {len(dims)}, got {len(spacings)}"
+        )
     for d, s in zip(dims, spacings):
         if input.shape[d] < edge_order + 1:
             raise RuntimeError("gradient(): expected each dimension size to be at least edge_order+1")
         if isinstance(s, Tensor) and (s.dim() != 1 or s.numel() != input.shape[d]):
-            raise RuntimeError(f"gradient(): expected the coordinates of dim {d} to be a vector of {input.shape[d]} elements")  # fmt: skip
+            raise RuntimeError(f"gradient(): expected the coordinates of dim {d} to be a vector of {input.shape[d]}")
     values = input if input.is_floating_point() or input.is_complex() else input.to(_C.get_default_dtype())
     return tuple(_gradient_along(values, d, s, edge_order) for d, s in zip(dims, spacings))
 

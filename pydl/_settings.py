@@ -1,5 +1,7 @@
-"""Process-wide settings that programs written for torch make. One device, strided memory and deterministic algorithms are
-what pydl always has: such settings are accepted, remembered and told."""
+"""Process-wide settings that programs written for torch make.
+
+One device, strided memory and deterministic algorithms are what pydl always has: such settings are accepted and told.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,11 @@ from typing import Any
 from pydl import _C
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_default_device", "get_deterministic_debug_mode",
-    "get_float32_matmul_precision", "get_num_interop_threads", "is_deterministic_algorithms_warn_only_enabled",
-    "is_warn_always_enabled", "set_default_device", "set_default_tensor_type", "set_deterministic_debug_mode",
-    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "set_warn_always", "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_default_device",
+    "get_deterministic_debug_mode", "get_float32_matmul_precision", "get_num_interop_threads",
+    "is_deterministic_algorithms_warn_only_enabled", "is_warn_always_enabled", "set_default_device",
+    "set_default_tensor_type", "set_deterministic_debug_mode", "set_float32_matmul_precision",
+    "set_flush_denormal", "set_num_interop_threads", "set_warn_always", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "warn_always": False, "interop": None}
@@ -108,7 +111,9 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
         raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
     mode = modes.get(debug_mode) if isinstance(debug_mode, str) else debug_mode
     if mode not in (0, 1, 2):
-        raise RuntimeError(f"invalid value of debug_mode, expected one of `default`, `warn`, `error` or 0, 1, 2, but got {debug_mode}")  # fmt: skip
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected default, warn, error or 0, 1, 2, but got {debug_mode}"
+        )
     _state["deterministic"] = mode
 
 

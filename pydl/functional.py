@@ -8,8 +8,8 @@ from pydl import _C
 from pydl._C import Size, Tensor
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod", "einsum", "isin",
-    "meshgrid", "tensordot", "unique", "unique_consecutive",
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod",
+    "einsum", "isin", "meshgrid", "tensordot", "unique", "unique_consecutive",
 ]  # fmt: skip
 
 _ops = _C.functions

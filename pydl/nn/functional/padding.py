@@ -16,8 +16,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         pad: places before and after the last dim, then before and after the one in front of it, and so on; negative
             numbers cut off.
         mode: ``'constant'`` fills with ``value`` (0 by default) and takes any number of dims. ``'reflect'`` mirrors at
-            the edge, ``'replicate'`` repeats it, ``'circular'`` goes on at the other end: these pad the last one, two or
-            three dims of a tensor that has one or two more.
+            the edge, ``'replicate'`` repeats it, ``'circular'`` goes on at the other end: these pad the last one, two
+            or three dims of a tensor that has one or two more.
 
     Returns:
         A new tensor whose sizes are those of ``input`` plus the padding.

@@ -1,6 +1,9 @@
-"""Window functions. Each gives a vector of ``M`` values of the given dtype (the default one); with ``sym=False`` a window of
-``M + 1`` points without its last, for use with a discrete Fourier transform. Formulas: F. J. Harris, "On the use of windows
-for harmonic analysis with the discrete Fourier transform", Proc. IEEE 66 (1978)."""
+"""Window functions.
+
+Each gives a vector of ``M`` values of the given dtype (the default one); with ``sym=False`` a window of ``M + 1`` points
+without its last, for use with a discrete Fourier transform. Formulas: F. J. Harris, "On the use of windows for harmonic
+analysis with the discrete Fourier transform", Proc. IEEE 66 (1978).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ import pydl
 from pydl import Tensor
 
 __all__ = [
-    "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming", "hann", "kaiser",
-    "nuttall",
+    "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming", "hann",
+    "kaiser", "nuttall",
 ]  # fmt: skip
 
 
@@ -117,7 +120,7 @@ def blackman(M: int, *, sym: bool = True, **options: Any) -> Tensor:
 
 
 def nuttall(M: int, *, sym: bool = True, **options: Any) -> Tensor:
-    """Nuttall's four-term window with coefficients 0.3635819, 0.4891775, 0.1365995 and 0.0106411 (IEEE Trans. ASSP 29 (1981)).
+    """Nuttall's four-term window (IEEE Trans. ASSP 29 (1981)), coefficients 0.3635819, 0.4891775, 0.1365995, 0.0106411.
 
     Example:
         >>> import pydl
@@ -153,7 +156,11 @@ def exponential(M: int, *, center: float | None = None, tau: float = 1.0, sym: b
         raise ValueError(f"Tau must be positive, got: {tau} instead.")
     if sym and center is not None:
         raise ValueError("Center must be None for symmetric windows")
-    return _window("exponential", M, sym, options, lambda k, last: (-(k - (last / 2 if center is None else center)).abs() / tau).exp())  # fmt: skip
+
+    def f(k: Tensor, last: int) -> Tensor:
+        return (-(k - (last / 2 if center is None else center)).abs() / tau).exp()
+
+    return _window("exponential", M, sym, options, f)
 
 
 def gaussian(M: int, *, std: float = 1.0, sym: bool = True, **options: Any) -> Tensor:
