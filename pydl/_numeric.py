@@ -77,8 +77,8 @@ def histogramdd(
 
     Args:
         input: points, of size (..., D): the last dim holds their coordinates.
-        bins: a number of bins for all dims, D numbers, or D tensors of increasing edges. The last bin is closed on both
-            sides.
+        bins: a number of bins for all dims, D numbers, or D tensors of increasing edges. The last bin is closed on
+            both sides.
         range: smallest and largest edge of each dim, 2 D numbers; those of the data by default.
         weight: how much each point counts, of size (...).
         density: divide by the sum and by the sizes of the cells.
@@ -100,8 +100,8 @@ def histogramdd(
     points = input.reshape(-1, input.shape[-1])
     if weight is not None and tuple(weight.shape) != tuple(input.shape[:-1]):
         raise RuntimeError(
-            "histogramdd(): if weight tensor is provided it should have the same shape as the input tensor excluding its "
-            "innermost dimension"
+            "histogramdd(): if weight tensor is provided it should have the same shape as the input tensor excluding "
+            "its innermost dimension"
         )
     counts = [bins] * points.shape[1] if isinstance(bins, int) else list(bins)
     edges = _edges(points, counts, range)

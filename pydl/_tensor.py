@@ -269,6 +269,71 @@ def _resolve_conj(self: Tensor) -> Tensor:
     return self
 
 
+def _is_conj(self: Tensor) -> bool:
+    """False: conjugates are computed at once, never kept as a flag."""
+    return False
+
+
+def _adjoint(self: Tensor) -> Tensor:
+    """The conjugate transposes of matrices (*, m, n).
+
+    Example:
+        >>> import pydl
+        >>> pydl.tensor([[1 + 2j, 3j]]).adjoint()
+        tensor([[1.-2.j],
+                [0.-3.j]])
+    """
+    if self.dim() < 2:
+        raise RuntimeError(f"adjoint(): tensor must have at least 2 dimensions, got {self.dim()}")
+    return self.transpose(-2, -1).conj()
+
+
+def is_conj(input: Tensor) -> bool:
+    """Is ``input`` a conjugate that was not computed yet? Never: conjugates are computed at once.
+
+    Example:
+        >>> import pydl
+        >>> pydl.is_conj(pydl.tensor([1j]).conj())
+        False
+    """
+    return input.is_conj()
+
+
+def is_neg(input: Tensor) -> bool:
+    """Is ``input`` a negative that was not computed yet? Never.
+
+    Example:
+        >>> import pydl
+        >>> pydl.is_neg(pydl.tensor([1j]).conj().imag)
+        False
+    """
+    return input.is_neg()
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The conjugate transposes of matrices (*, m, n).
+
+    Raises:
+        RuntimeError: for a tensor of fewer than 2 dims.
+
+    Example:
+        >>> import pydl
+        >>> pydl.adjoint(pydl.tensor([[1j, 2]]))
+        tensor([[0.-1.j],
+                [2.-0.j]])
+    """
+    return input.adjoint()
+
+
+def _h(self: Tensor) -> Tensor:
+    """The conjugate transpose of a matrix."""
+    if self.dim() != 2:
+        if self.dim() == 0:
+            return self
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor.")
+    return self.transpose(0, 1).conj()
+
+
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor with the dtype of ``other``."""
     return self._to_dtype(other.dtype)
@@ -347,6 +412,64 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         result.grad = self.grad.detach().clone()
     memo[id(self)] = result
     return result
+
+
+# ---- a Python function on every element ------------------------------------------------------------------------
+
+
+def _write_mapped(name: str, target: Tensor, others: tuple[Any, ...], function: Any) -> Tensor:
+    if target.requires_grad or any(other.requires_grad for other in others):
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    if not callable(function):
+        raise TypeError(f"{name}(): expected a callable, got {type(function).__name__}")
+    columns = [target.reshape(-1).tolist()]
+    for other in others:
+        if other.dtype != target.dtype:
+            raise TypeError(f"{name}(): expected other of dtype {target.dtype}, got {other.dtype}")
+        columns.append(other.expand(target.shape).reshape(-1).tolist())
+    values = [function(*row) for row in zip(*columns)]
+    return target.copy_(_C.tensor(values, dtype=target.dtype).reshape(target.shape))
+
+
+def _apply(self: Tensor, callable: Any) -> Tensor:
+    """Replace every element ``x`` by ``callable(x)``, one Python call each: for small tensors.
+
+    Raises:
+        RuntimeError: the tensor requires grad.
+
+    Example:
+        >>> import pydl
+        >>> pydl.tensor([1.0, 2.0]).apply_(lambda x: 10 * x)
+        tensor([10., 20.])
+    """
+    return _write_mapped("apply_", self, (), callable)
+
+
+def _map(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
+    """Replace every element ``x`` by ``callable(x, y)`` with ``y`` from ``tensor``, broadcast and of the same dtype.
+
+    Raises:
+        RuntimeError: one of them requires grad, or the shapes do not fit.
+        TypeError: the dtypes differ.
+
+    Example:
+        >>> import pydl
+        >>> pydl.tensor([1.0, 2.0]).map_(pydl.tensor([3.0, 4.0]), lambda x, y: x * y)
+        tensor([3., 8.])
+    """
+    return _write_mapped("map_", self, (tensor,), callable)
+
+
+def _map2(self: Tensor, x: Tensor, y: Tensor, callable: Any) -> Tensor:
+    """As :meth:`map_` with two more tensors.
+
+    Example:
+        >>> import pydl
+        >>> one = pydl.ones(2)
+        >>> pydl.zeros(2).map2_(one, one, lambda a, b, c: a + b + c)
+        tensor([2., 2.])
+    """
+    return _write_mapped("map2_", self, (x, y), callable)
 
 
 # ---- hooks -----------------------------------------------------------------------------------------------------
@@ -491,12 +614,20 @@ _METHODS: dict[str, Any] = {
     "cpu": _cpu,
     "resolve_conj": _resolve_conj,
     "resolve_neg": _resolve_conj,
+    "is_conj": _is_conj,
+    "is_neg": _is_conj,
+    "adjoint": _adjoint,
+    "mH": property(_adjoint, doc="The conjugate transposes of matrices (*, m, n)."),
+    "H": property(_h),
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "__array_priority__": 1000,
     "__reduce_ex__": _reduce_ex,
     "_to_bytes_view": _to_bytes_view,
     "__deepcopy__": _deepcopy,
+    "apply_": _apply,
+    "map_": _map,
+    "map2_": _map2,
     "register_hook": _register_hook,
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
     "__repr__": _repr,

@@ -113,6 +113,22 @@ constexpr ArgKind kind_of(std::string_view type) {
   throw "unknown type in an op signature";
 }
 
+// The parser of arguments reads numbers, names, strings and sizes; a tensor, dtype, device or generator can only default to None.
+constexpr bool has_readable_default(const Param& p) {
+  switch (p.kind) {
+    case ArgKind::Tensor:
+    case ArgKind::OptTensor:
+    case ArgKind::Tensors:
+    case ArgKind::DType:
+    case ArgKind::OptDType:
+    case ArgKind::Generator:
+    case ArgKind::Device:
+      return p.default_value.empty() || p.default_value == "None";
+    default:
+      return true;
+  }
+}
+
 constexpr Signature parse_signature(std::string_view text) {
   Signature s;
   const size_t open = text.find('(');
@@ -152,6 +168,7 @@ constexpr Signature parse_signature(std::string_view text) {
     p.default_value = equal == item.npos ? std::string_view() : trim(item.substr(equal + 1));
     p.keyword_only = keyword_only;
     p.kind = kind_of(p.type);
+    if (!has_readable_default(p)) throw "only None can be the default of a parameter of this type";
     if (!keyword_only) s.positional = s.count;
     if (p.default_value.empty()) s.required = s.count;
   }
@@ -378,6 +395,21 @@ struct OpRegistration {
 };
 }  // namespace detail
 
+// Another name for an op: the same function, parser and documentation. A plain name stands wherever the op has one
+// (function, method, in place); "special.name" stands in pydl.special alone.
+struct Alias {
+  const char* name;
+  const char* target;
+  const Alias* next;
+};
+
+const Alias* first_alias();
+namespace detail {
+struct AliasRegistration {
+  explicit AliasRegistration(Alias& alias);
+};
+}  // namespace detail
+
 #define PYDL_OP_CONCAT2(a, b) a##b
 #define PYDL_OP_CONCAT(a, b) PYDL_OP_CONCAT2(a, b)
 // PYDL_OP(function, "name(input: Tensor, ...) -> Tensor", Function | Method, R"doc(...)doc");
@@ -388,5 +420,17 @@ struct OpRegistration {
       ::pydl::detail::parse_signature(text_), text_,  doc_, (flags_), ::pydl::detail::takes_dest<decltype(&fn)>(), \
       &::pydl::detail::invoke<&fn>,           nullptr};                                                            \
   static const ::pydl::detail::OpRegistration PYDL_OP_CONCAT(pydl_op_registration_, __LINE__)(PYDL_OP_CONCAT(pydl_op_, __LINE__))
+// A second op within one macro of its own, where __LINE__ is the same.
+#define PYDL_OP_AGAIN(fn, text_, flags_, doc_)                                                                     \
+  static_assert(::pydl::detail::signature_matches<decltype(&fn)>(::pydl::detail::parse_signature(text_)),          \
+                "the signature of this op disagrees with its C++ function");                                       \
+  static ::pydl::Op pydl_op_##fn{                                                                                  \
+      ::pydl::detail::parse_signature(text_), text_,  doc_, (flags_), ::pydl::detail::takes_dest<decltype(&fn)>(), \
+      &::pydl::detail::invoke<&fn>,           nullptr};                                                            \
+  static const ::pydl::detail::OpRegistration pydl_op_registration_##fn(pydl_op_##fn)
+// PYDL_ALIAS("arccos", "acos");
+#define PYDL_ALIAS(name_, target_)                                                         \
+  static ::pydl::Alias PYDL_OP_CONCAT(pydl_alias_, __LINE__){(name_), (target_), nullptr}; \
+  static const ::pydl::detail::AliasRegistration PYDL_OP_CONCAT(pydl_alias_registration_, __LINE__)(PYDL_OP_CONCAT(pydl_alias_, __LINE__))
 
 }  // namespace pydl

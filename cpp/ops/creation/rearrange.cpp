@@ -36,8 +36,12 @@ Tensor keep_triangle(const char* op, const Tensor& input, int64_t diagonal, bool
   const Tensor out = where(mask, original(input, dest), Operand(Scalar(false)));
   return deliver(op, out, dest, {input});
 }
+}  // namespace
+
 Tensor tril(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("tril", input, diagonal, true, dest); }
 Tensor triu(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("triu", input, diagonal, false, dest); }
+
+namespace {
 
 Tensor triangle_positions(const char* op, int64_t row, int64_t col, int64_t offset, bool lower, std::optional<DType> dtype) {
   PYDL_CHECK(row >= 0 && col >= 0, Error, op, "(): row and col must be non-negative, got ", row, " and ", col);

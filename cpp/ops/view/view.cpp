@@ -453,6 +453,36 @@ Example:
     False
 )doc");
 
+namespace {
+Tensor detach_(const Tensor& input) {
+  autograd::AutogradMeta* m = autograd::meta(input);
+  PYDL_CHECK(!m || !m->view, Error, "detach_(): Can't detach views in-place. Use detach() instead.");
+  if (m) m->grad_fn = {};
+  if (m) m->output_nr = 0;
+  input->requires_grad = false;
+  return input;
+}
+Tensor adjoint(const Tensor& input) { return conj(input.ndim() ? matrix_transpose(input) : input); }
+}  // namespace
+PYDL_OP(detach_, "detach_(input: Tensor) -> Tensor", Function | Method | InplaceOnly, R"doc(
+Takes the tensor out of the graph that made it: it becomes a leaf without gradient.
+
+RuntimeError for a view, which shares its history with its base.
+
+Example:
+    >>> x = pydl.ones(2, requires_grad=True) * 2
+    >>> x.detach_().requires_grad
+    False
+)doc");
+PYDL_OP(adjoint, "adjoint(input: Tensor) -> Tensor", Function | Method, R"doc(
+The conjugate of the tensor with the last two dims exchanged.
+
+Example:
+    >>> pydl.adjoint(pydl.tensor([[1+1j, 2]]))
+    tensor([[1.-1.j],
+            [2.-0.j]])
+)doc");
+
 // ---- complex ---------------------------------------------------------------------------------------------------
 
 namespace {

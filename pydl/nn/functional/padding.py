@@ -31,4 +31,4 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         >>> pydl.nn.functional.pad(pydl.tensor([[1, 2, 3]]), (1, 2), "reflect")
         tensor([[2, 1, 2, 3, 2, 1]])
     """
-    return _nn.pad(input, pad, mode, value)
+    return _nn.pad(input, pad, mode, value)  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
 """Window functions.
 
-Each gives a vector of ``M`` values of the given dtype (the default one); with ``sym=False`` a window of ``M + 1`` points
-without its last, for use with a discrete Fourier transform. Formulas: F. J. Harris, "On the use of windows for harmonic
-analysis with the discrete Fourier transform", Proc. IEEE 66 (1978).
+Each gives a vector of ``M`` values of the given dtype (the default one); with ``sym=False`` a window of ``M + 1``
+points without its last, for use with a discrete Fourier transform. Formulas: F. J. Harris, "On the use of windows for
+harmonic analysis with the discrete Fourier transform", Proc. IEEE 66 (1978).
 """
 
 from __future__ import annotations
