@@ -138,8 +138,6 @@ from pydl._memory import (
     asarray,
     can_cast,
     get_device,
-    is_nonzero,
-    is_signed,
     is_storage,
     thread_safe_generator,
     typename,

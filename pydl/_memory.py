@@ -12,8 +12,6 @@ __all__ = [
     "asarray",
     "can_cast",
     "get_device",
-    "is_nonzero",
-    "is_signed",
     "is_storage",
     "thread_safe_generator",
     "typename",
@@ -146,34 +144,6 @@ def get_device(input: Tensor) -> int:
     return -1
 
 
-def is_nonzero(input: Tensor) -> bool:
-    """Is the one element of ``input`` not zero?
-
-    Raises:
-        RuntimeError: unless there is exactly one element.
-
-    Example:
-        >>> import pydl
-        >>> pydl.is_nonzero(pydl.tensor([3.]))
-        True
-    """
-    if input.numel() != 1:
-        count = "no values" if input.numel() == 0 else "more than one value"
-        raise RuntimeError(f"is_nonzero(): Boolean value of Tensor with {count} is ambiguous")
-    return bool(input.item())
-
-
-def is_signed(input: Tensor) -> bool:
-    """Can the dtype of ``input`` hold negative numbers?
-
-    Example:
-        >>> import pydl
-        >>> pydl.is_signed(pydl.tensor([1], dtype=pydl.uint8))
-        False
-    """
-    return input.dtype.is_signed
-
-
 # ---- methods ---------------------------------------------------------------------------------------------------
 
 
@@ -229,41 +199,6 @@ def _storage_type(self: Tensor) -> Any:
     return getattr(pydl, f"{_LEGACY_NAMES[self.dtype]}Storage")
 
 
-def _apply_(self: Tensor, callable: Any) -> Tensor:
-    """Replace every element by ``callable(element)``, one by one in Python.
-
-    Example:
-        >>> import pydl
-        >>> pydl.tensor([1., 2.]).apply_(lambda v: v * 2)
-        tensor([2., 4.])
-    """
-    return _map_elements(self, callable, ())
-
-
-def _map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
-    """Replace every element by ``callable(element, other)``, with the elements of a tensor of broadcastable size.
-
-    Example:
-        >>> import pydl
-        >>> pydl.tensor([1., 2.]).map_(pydl.tensor([3., 4.]), lambda a, b: a * b)
-        tensor([3., 8.])
-    """
-    return _map_elements(self, callable, (tensor,))
-
-
-def _map2_(self: Tensor, x: Tensor, y: Tensor, callable: Any) -> Tensor:
-    """Replace every element by ``callable(element, x, y)``."""
-    return _map_elements(self, callable, (x, y))
-
-
-def _map_elements(self: Tensor, callable: Any, others: tuple[Tensor, ...]) -> Tensor:
-    if self.requires_grad:
-        raise TypeError("apply_ and map_ cannot be used on a tensor that requires grad")
-    columns = [t.expand(self.shape).reshape(-1).tolist() for t in (self, *others)]
-    values = [callable(*row) for row in zip(*columns)]
-    return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape))
-
-
 def _false(self: Tensor, *args: Any) -> bool:
     """False: memory is neither shared between processes nor pinned."""
     return False
@@ -284,19 +219,13 @@ _METHODS: dict[str, Any] = {
     "dim_order": _dim_order,
     "storage": _storage,
     "storage_type": _storage_type,
-    "apply_": _apply_,
-    "map_": _map_,
-    "map2_": _map2_,
     "is_shared": _false,
     "is_pinned": _false,
-    "is_conj": _false,
-    "is_neg": _false,
     "is_coalesced": _false,
     "is_distributed": _false,
     "pin_memory": _itself,
     "to_dense": _itself,
     "get_device": get_device,
-    "is_nonzero": is_nonzero,
     "const_data_ptr": lambda self: self.data_ptr(),
     "chalf": lambda self, memory_format=None: self._to_dtype(_C.complex32),
     "dense_dim": lambda self: self.dim(),

@@ -169,13 +169,6 @@ def test_settings() -> None:
             assert pydl.can_cast(a, b) == expected
 
 
-def test_elements_by_callables() -> None:
-    assert pydl.tensor([1.0, 2.0]).apply_(lambda v: v + 1).tolist() == [2, 3]
-    assert pydl.tensor([1.0, 2.0]).map_(pydl.tensor([3.0, 4.0]), lambda a, b: a * b).tolist() == [3, 8]
-    with pytest.raises(TypeError, match="requires grad"):
-        pydl.ones(1, requires_grad=True).apply_(abs)
-
-
 @pytest.mark.parametrize("rate", [0.3, 4.0, 40.0, 1e6])
 def test_poisson_numbers(rate: float) -> None:
     n = 40000

@@ -1,4 +1,4 @@
-"""Padding, windows, ranges, tensors by geometry; Poisson and binomial numbers."""
+"""Padding, windows, ranges, tensors by geometry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import windows
 
-from . import ALL, FLOATS, Sample, op
+from . import ALL, Sample, op
 from .view import S
 
 WRONG = RuntimeError
@@ -97,6 +97,3 @@ STRIDED = [(((2, 3), (1,)), WRONG, "empty"), (((2,), (-1,)), WRONG, "empty"), ((
 op("empty_strided", None, fixed(Sample((2, 3), (1, 2)), Sample((0,), (1,)), Sample((), ())), dtypes=("float32",), grad=False, random=True, errors=STRIDED)  # fmt: skip
 op("Tensor.new_empty_strided", None, lambda m: iter([Sample(m(2), (2, 3), (1, 2))]), dtypes=ALL, grad=False, random=True)  # fmt: skip
 op("empty_permuted", None, fixed(Sample((2, 3, 5), (0, 2, 1))), dtypes=("float32",), grad=False, random=True, errors=[(((2,), (1,)), WRONG, "empty_permuted"), (((2, 2), (0, 0)), WRONG, "empty_permuted")])  # fmt: skip
-
-op("poisson", None, lambda m: iter([Sample(m(2, 3, low=0)), Sample(m(0))]), dtypes=FLOATS, grad=False, random=True, errors=[((-np.ones(2),), WRONG, "poisson"), ((np.ones(2, np.int64),), NotImplementedError, "poisson")])  # fmt: skip
-op("binomial", None, lambda m: iter([Sample(m(2, 3, low=0), m(3, low=0, high=1))]), dtypes=FLOATS, grad=False, random=True, errors=[((np.ones(2), np.ones(2) * 2), WRONG, "binomial"), ((-np.ones(2), np.ones(2)), WRONG, "binomial"), ((np.ones(2), np.ones(3)), WRONG, "binomial")])  # fmt: skip

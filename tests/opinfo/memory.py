@@ -36,13 +36,3 @@ op(
     errors=[((np.ones(2), np.ones(2, np.float32)), WRONG, "set_"), ((np.ones(2), np.ones(2), 1, (2,)), WRONG, "set_|bounds")],
 )  # fmt: skip
 op("Tensor.is_set_to", lambda a, b: False, lambda m: iter([Sample(m(2), m(2))]), dtypes=ALL, grad=False, scales=False)
-op("is_same_size", lambda a, b: a.shape == b.shape, lambda m: iter([Sample(m(2), m(2)), Sample(m(2), m(3))]), dtypes=ALL, grad=False, scales=False)  # fmt: skip
-
-
-def fill_diagonal(a: np.ndarray, value: float, wrap: bool = False) -> np.ndarray:
-    np.fill_diagonal(out := a.copy(), value, wrap)
-    return out
-
-
-op("Tensor.fill_diagonal_", fill_diagonal, S(((3, 3), 1), ((7, 2), 1), ((7, 2), 1, True), ((2, 5), 1, True), ((2, 2, 2), 1)), dtypes=ALL, grad=False, scales=False,
-   errors=[((np.ones(2), 1), WRONG, "fill_diagonal_"), ((np.ones((2, 2, 3)), 1), WRONG, "fill_diagonal_")])  # fmt: skip

@@ -73,30 +73,6 @@ bool is_set_to(const Tensor& input, const Tensor& tensor) {
   return input->storage.get() == tensor->storage.get() && input->offset == tensor->offset && input.sizes() == tensor.sizes() &&
          input.strides() == tensor.strides();
 }
-bool is_same_size(const Tensor& input, const Tensor& other) { return input.sizes() == other.sizes(); }
-
-// The main diagonal of every dim at once; with wrap that of a tall matrix starts again after a row left out.
-Tensor fill_diagonal_(const Tensor& input, const Scalar& fill_value, bool wrap) {
-  const int n = input.ndim();
-  PYDL_CHECK(n >= 2, ShapeError, "fill_diagonal_(): dimensions must larger than 1");
-  int64_t length = input.size(0), step = 0;
-  for (int i = 0; i < n; ++i) {
-    PYDL_CHECK(n == 2 || input.size(i) == input.size(0), ShapeError, "fill_diagonal_(): all dimensions of input must be of equal length");
-    length = std::min(length, input.size(i));
-    step += input.stride(i);
-  }
-  const int64_t size[] = {length}, stride[] = {step};
-  fill_(as_strided(input, size, stride), Operand(fill_value));
-  if (wrap && n == 2 && input.size(0) > input.size(1) + 1) {
-    const int64_t columns = input.size(1);
-    for (int64_t start = columns + 1; columns > 0 && start < input.size(0); start += columns + 1) {
-      const int64_t part[] = {std::min(columns, input.size(0) - start)};
-      fill_(as_strided(input, part, stride, input->offset + start * input.stride(0)), Operand(fill_value));
-    }
-  }
-  return input;
-}
-
 }  // namespace
 
 PYDL_OP(resize_, "resize_(input: Tensor, size: Size, *, memory_format: memory_format = contiguous_format) -> Tensor", Method | InplaceOnly,
@@ -137,20 +113,4 @@ Example:
     >>> x.is_set_to(x[:])
     True
 )doc");
-PYDL_OP(is_same_size, "is_same_size(input: Tensor, other: Tensor) -> bool", Function | Method, R"doc(
-Have both tensors the same size?
-
-Example:
-    >>> pydl.is_same_size(pydl.ones(2), pydl.ones(3))
-    False
-)doc");
-PYDL_OP(fill_diagonal_, "fill_diagonal_(input: Tensor, fill_value: Number, wrap: bool = False) -> Tensor", Method | InplaceOnly, R"doc(
-Sets the main diagonal of a tensor of at least two dims; with `wrap` a tall matrix has it again below, a row apart.
-
-Example:
-    >>> pydl.zeros(2, 2).fill_diagonal_(5)
-    tensor([[5., 0.],
-            [0., 5.]])
-)doc");
-
 }  // namespace pydl
