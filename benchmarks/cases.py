@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Case:
-    """``setup`` runs once, ``statement`` is timed. ``bar``: the ratio (PyTorch's time over ours) that we hold ourselves to."""
-
-    name: str
-    setup: str
-    statement: str
-    bar: float
-    bytes: int = 0  # traffic of one execution, for comparison with the copy bandwidth
-    flops: int = 0
-
+from benchmarks.case import Case
+from benchmarks.cases_memory import MEMORY_CASES
 
 _MLP = """
 net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
@@ -75,11 +63,6 @@ def step():
     Case("exp 8 M", _BIG, "torch.exp(a)", 1),
     Case("tanh 8 M", _BIG, "torch.tanh(a)", 1),
     Case("exp 64 K", "a = torch.rand(1 << 16)", "torch.exp(a)", 1),
-    Case("sum 8 M", _BIG, "a.sum()", 1, bytes=_BYTES),
-    Case("sum rows 4096x2048", "a = torch.rand(4096, 2048)", "a.sum(1)", 1, bytes=_BYTES),
-    Case("sum columns 4096x2048", "a = torch.rand(4096, 2048)", "a.sum(0)", 1, bytes=_BYTES),
-    Case("argmax rows 4096x2048", "a = torch.rand(4096, 2048)", "a.argmax(1)", 1, bytes=_BYTES),
-    Case("transpose copy 2048", "a = torch.rand(2048, 2048)", "a.t().contiguous()", 1, bytes=2 * 2048 * 2048 * 4),
     Case(
         "MLP step 784-128-10, batch 32",
         """
@@ -94,4 +77,5 @@ def step():
         "step()",
         1.5,
     ),
+    *MEMORY_CASES,
 ]
