@@ -142,7 +142,7 @@ def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) ->
 from pydl import _lazy
 
 # Loaded when first used: what a program does not touch costs it no import time.
-_LAZY_MODULES = ("backends", "catalogue", "demo", "fft", "linalg", "nn", "optim", "serialization", "utils")
+_LAZY_MODULES = ("array_api", "backends", "catalogue", "demo", "fft", "linalg", "nn", "optim", "serialization", "utils")
 _LAZY_NAMES = {
     "load": "serialization",
     "save": "serialization",
@@ -167,6 +167,11 @@ def __getattr__(name: str) -> Any:
     if hasattr(_nn, name):
         return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
+
+
+from pydl import _interop
+
+_interop.connect()
 
 
 def __dir__() -> list[str]:
