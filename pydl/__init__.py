@@ -120,8 +120,13 @@ from pydl._tensor import (
     strided,
 )
 from pydl.functional import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
     broadcast_shapes,
     broadcast_tensors,
+    cartesian_prod,
     einsum,
     isin,
     meshgrid,
@@ -142,7 +147,16 @@ def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) ->
 from pydl import _lazy
 
 # Loaded when first used: what a program does not touch costs it no import time.
-_LAZY_MODULES = ("array_api", "backends", "catalogue", "demo", "fft", "linalg", "nn", "optim", "serialization", "utils")
+_LAZY_MODULES = (
+    "array_api",
+    "demo",
+    "fft",
+    "linalg",
+    "nn",
+    "optim",
+    "serialization",
+    "utils",
+)
 _LAZY_NAMES = {
     "load": "serialization",
     "save": "serialization",

@@ -412,6 +412,64 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return result
 
 
+# ---- a Python function on every element ------------------------------------------------------------------------
+
+
+def _write_mapped(name: str, target: Tensor, others: tuple[Any, ...], function: Any) -> Tensor:
+    if target.requires_grad or any(other.requires_grad for other in others):
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    if not callable(function):
+        raise TypeError(f"{name}(): expected a callable, got {type(function).__name__}")
+    columns = [target.reshape(-1).tolist()]
+    for other in others:
+        if other.dtype != target.dtype:
+            raise TypeError(f"{name}(): expected other of dtype {target.dtype}, got {other.dtype}")
+        columns.append(other.expand(target.shape).reshape(-1).tolist())
+    values = [function(*row) for row in zip(*columns)]
+    return target.copy_(_C.tensor(values, dtype=target.dtype).reshape(target.shape))
+
+
+def _apply(self: Tensor, callable: Any) -> Tensor:
+    """Replace every element ``x`` by ``callable(x)``, one Python call each: for small tensors.
+
+    Raises:
+        RuntimeError: the tensor requires grad.
+
+    Example:
+        >>> import pydl
+        >>> pydl.tensor([1.0, 2.0]).apply_(lambda x: 10 * x)
+        tensor([10., 20.])
+    """
+    return _write_mapped("apply_", self, (), callable)
+
+
+def _map(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
+    """Replace every element ``x`` by ``callable(x, y)`` with ``y`` from ``tensor``, broadcast and of the same dtype.
+
+    Raises:
+        RuntimeError: one of them requires grad, or the shapes do not fit.
+        TypeError: the dtypes differ.
+
+    Example:
+        >>> import pydl
+        >>> pydl.tensor([1.0, 2.0]).map_(pydl.tensor([3.0, 4.0]), lambda x, y: x * y)
+        tensor([3., 8.])
+    """
+    return _write_mapped("map_", self, (tensor,), callable)
+
+
+def _map2(self: Tensor, x: Tensor, y: Tensor, callable: Any) -> Tensor:
+    """As :meth:`map_` with two more tensors.
+
+    Example:
+        >>> import pydl
+        >>> one = pydl.ones(2)
+        >>> pydl.zeros(2).map2_(one, one, lambda a, b, c: a + b + c)
+        tensor([2., 2.])
+    """
+    return _write_mapped("map2_", self, (x, y), callable)
+
+
 # ---- hooks -----------------------------------------------------------------------------------------------------
 
 
@@ -564,6 +622,9 @@ _METHODS: dict[str, Any] = {
     "__reduce_ex__": _reduce_ex,
     "_to_bytes_view": _to_bytes_view,
     "__deepcopy__": _deepcopy,
+    "apply_": _apply,
+    "map_": _map,
+    "map2_": _map2,
     "register_hook": _register_hook,
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
     "__repr__": _repr,

@@ -16,6 +16,7 @@ struct OpObject {
   std::string* name;
   PyObject* module;
   PyTypeObject* result_type;  // named tuple of ops with several named results
+  const char* alias_of;       // null: this is the op's own name
   bool inplace;
 };
 
@@ -156,7 +157,7 @@ void name_error(const OpObject& self) {
     PyErr_Clear();
     return PyErr_Restore(type, value, traceback);
   }
-  const std::string named = under_name(*self.name, std::string((*self.overloads)[0]->signature.name), utf8);
+  const std::string named = under_name(*self.name, self.alias_of ? *self.name : std::string((*self.overloads)[0]->signature.name), utf8);
   Py_XDECREF(value);
   PyErr_Restore(type, PyUnicode_FromString(named.c_str()), traceback);
 }
@@ -204,6 +205,7 @@ PyObject* op_repr(PyObject* self) {
 PyObject* op_doc(PyObject* self, void*) {
   const OpObject& o = *reinterpret_cast<OpObject*>(self);
   std::string doc;
+  if (o.alias_of) doc = "Alias of `" + std::string(o.alias_of) + "`.\n\n";
   for (const Op* op : *o.overloads) doc += std::string(op->signature_text) + "\n";
   for (const Op* op : *o.overloads) doc += op->doc;
   return PyUnicode_FromStringAndSize(doc.data(), static_cast<Py_ssize_t>(doc.size()));
@@ -222,11 +224,20 @@ PyObject* op_signatures(PyObject* self, void*) {
   return list;
 }
 
+PyObject* op_alias_of(PyObject* self, void*) {
+  const char* target = reinterpret_cast<OpObject*>(self)->alias_of;
+  return target ? PyUnicode_FromString(target) : Py_NewRef(Py_None);
+}
+
 PyObject* op_reduce(PyObject* self, PyObject*) { return op_name(self, nullptr); }
 
-PyGetSetDef op_getset[] = {{"__doc__", op_doc, nullptr, nullptr, nullptr},           {"__name__", op_name, nullptr, nullptr, nullptr},
-                           {"__qualname__", op_name, nullptr, nullptr, nullptr},     {"__module__", op_module, nullptr, nullptr, nullptr},
-                           {"signatures", op_signatures, nullptr, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef op_getset[] = {{"__doc__", op_doc, nullptr, nullptr, nullptr},
+                           {"__name__", op_name, nullptr, nullptr, nullptr},
+                           {"__qualname__", op_name, nullptr, nullptr, nullptr},
+                           {"__module__", op_module, nullptr, nullptr, nullptr},
+                           {"signatures", op_signatures, nullptr, nullptr, nullptr},
+                           {"alias_of", op_alias_of, nullptr, nullptr, nullptr},
+                           {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
                             {nullptr, 0, 0, 0, nullptr}};
@@ -269,6 +280,7 @@ OpObject* make_op(const std::string& name, bool inplace, PyObject* module_name) 
   o->name = new std::string(name);
   o->module = Py_NewRef(module_name);
   o->result_type = nullptr;
+  o->alias_of = nullptr;
   o->inplace = inplace;
   return o;
 }
@@ -286,6 +298,21 @@ class Places {
     o->overloads->push_back(&op);
     if (!o->result_type) o->result_type = named_result(op);
   }
+  // The object of `target` there, if any, under another name in `where`.
+  bool add_alias(const char* place, PyObject* where, const std::string& name, const char* where_key, const Alias& alias,
+                 const std::string& target) {
+    const auto found = objects_.find({place, target});
+    if (found == objects_.end()) return false;
+    const OpObject& original = *found->second;
+    OpObject*& o = objects_[{where_key, name}];
+    PYDL_CHECK(!o, Error, "the alias ", name, " is taken");
+    o = make_op(name, original.inplace, module_name_.get());
+    *o->overloads = *original.overloads;
+    o->result_type = original.result_type;
+    o->alias_of = alias.target;
+    check(PyObject_SetAttrString(where, name.c_str(), reinterpret_cast<PyObject*>(o)));
+    return true;
+  }
   PyObject* submodule(const char* name) {
     Object found = own(PyObject_GetAttrString(module_, name));
     if (found) return found.get();
@@ -300,6 +327,26 @@ class Places {
   Object module_name_;
   std::map<std::pair<std::string, std::string>, OpObject*> objects_;
 };
+
+void add_aliases(Places& places, PyObject* functions, PyObject* tensor) {
+  constexpr std::string_view special = "special.";
+  for (const Alias* a = first_alias(); a; a = a->next) {
+    const std::string name = a->name, target = a->target;
+    bool found = false;
+    if (name.starts_with(special)) {
+      const std::string last = name.substr(special.size());
+      PyObject* module = places.submodule("special");
+      found = places.add_alias("function", module, last, "special", *a, target) ||
+              places.add_alias("special", module, last, "special", *a, target.substr(target.find('.') + 1));
+    } else {
+      for (const char* suffix : {"", "_"}) {
+        found |= places.add_alias("function", functions, name + suffix, "function", *a, target + suffix);
+        found |= places.add_alias("method", tensor, name + suffix, "method", *a, target + suffix);
+      }
+    }
+    PYDL_CHECK(found, Error, "the alias ", name, " is of an unknown op: ", target);
+  }
+}
 
 }  // namespace
 
@@ -327,6 +374,7 @@ bool init_ops(PyObject* module, PyTypeObject* tensor_type) {
                if (op->flags & OpFlag::Inplace) places.add(place, places.submodule(place), *op, name + "_", true);
              }
            }
+           add_aliases(places, functions, tensor);
          }) == 0;
 }
 

@@ -2,6 +2,7 @@
 #include "autograd/engine.h"
 #include "bindings/python.h"
 #include "ops/copy/copy.h"
+#include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/engine.h"
 #include "ops/view/view.h"
 
@@ -58,6 +59,19 @@ PyObject* get_t(PyObject* self, void*) {
 }
 PyObject* get_mt(PyObject* self, void*) {
   return guarded([&] { return wrap(matrix_transpose(unwrap(self))); });
+}
+PyObject* get_mh(PyObject* self, void*) {
+  return guarded([&] {
+    const Tensor& t = unwrap(self);
+    return wrap(conj(t.ndim() ? matrix_transpose(t) : t));
+  });
+}
+PyObject* get_h(PyObject* self, void*) {
+  return guarded([&] {
+    const Tensor& t = unwrap(self);
+    PYDL_CHECK(t.ndim() == 2 || t.ndim() == 0, Error, "tensor.H is only supported on matrices (2-D tensors). Got ", t.ndim(), "-D tensor.");
+    return wrap(t.ndim() ? conj(matrix_transpose(t)) : conj(t));
+  });
 }
 PyObject* get_real(PyObject* self, void*) {
   return guarded([&] { return wrap(real(unwrap(self))); });
@@ -152,6 +166,8 @@ PyGetSetDef getset[] = {
     {"output_nr", get_output_nr, nullptr, "Which output of grad_fn this is.", nullptr},
     {"T", get_t, nullptr, "A view with the dims in reverse order.", nullptr},
     {"mT", get_mt, nullptr, "A view with the last two dims exchanged.", nullptr},
+    {"mH", get_mh, nullptr, "The conjugate with the last two dims exchanged.", nullptr},
+    {"H", get_h, nullptr, "The conjugate transpose of a matrix.", nullptr},
     {"real", get_real, nullptr, "The real part.", nullptr},
     {"imag", get_imag, nullptr, "The imaginary part.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

@@ -5,6 +5,7 @@ namespace {
 
 Op* g_first = nullptr;
 Op* g_last = nullptr;
+Alias* g_first_alias = nullptr;
 
 }  // namespace
 
@@ -19,6 +20,13 @@ detail::OpRegistration::OpRegistration(Op& op) {
     g_first = &op;
   }
   g_last = &op;
+}
+
+const Alias* first_alias() { return g_first_alias; }
+
+detail::AliasRegistration::AliasRegistration(Alias& alias) {
+  alias.next = g_first_alias;
+  g_first_alias = &alias;
 }
 
 }  // namespace pydl

@@ -395,6 +395,21 @@ struct OpRegistration {
 };
 }  // namespace detail
 
+// Another name for an op: the same function, parser and documentation. A plain name stands wherever the op has one
+// (function, method, in place); "special.name" stands in pydl.special alone.
+struct Alias {
+  const char* name;
+  const char* target;
+  const Alias* next;
+};
+
+const Alias* first_alias();
+namespace detail {
+struct AliasRegistration {
+  explicit AliasRegistration(Alias& alias);
+};
+}  // namespace detail
+
 #define PYDL_OP_CONCAT2(a, b) a##b
 #define PYDL_OP_CONCAT(a, b) PYDL_OP_CONCAT2(a, b)
 // PYDL_OP(function, "name(input: Tensor, ...) -> Tensor", Function | Method, R"doc(...)doc");
@@ -405,5 +420,17 @@ struct OpRegistration {
       ::pydl::detail::parse_signature(text_), text_,  doc_, (flags_), ::pydl::detail::takes_dest<decltype(&fn)>(), \
       &::pydl::detail::invoke<&fn>,           nullptr};                                                            \
   static const ::pydl::detail::OpRegistration PYDL_OP_CONCAT(pydl_op_registration_, __LINE__)(PYDL_OP_CONCAT(pydl_op_, __LINE__))
+// A second op within one macro of its own, where __LINE__ is the same.
+#define PYDL_OP_AGAIN(fn, text_, flags_, doc_)                                                                     \
+  static_assert(::pydl::detail::signature_matches<decltype(&fn)>(::pydl::detail::parse_signature(text_)),          \
+                "the signature of this op disagrees with its C++ function");                                       \
+  static ::pydl::Op pydl_op_##fn{                                                                                  \
+      ::pydl::detail::parse_signature(text_), text_,  doc_, (flags_), ::pydl::detail::takes_dest<decltype(&fn)>(), \
+      &::pydl::detail::invoke<&fn>,           nullptr};                                                            \
+  static const ::pydl::detail::OpRegistration pydl_op_registration_##fn(pydl_op_##fn)
+// PYDL_ALIAS("arccos", "acos");
+#define PYDL_ALIAS(name_, target_)                                                         \
+  static ::pydl::Alias PYDL_OP_CONCAT(pydl_alias_, __LINE__){(name_), (target_), nullptr}; \
+  static const ::pydl::detail::AliasRegistration PYDL_OP_CONCAT(pydl_alias_registration_, __LINE__)(PYDL_OP_CONCAT(pydl_alias_, __LINE__))
 
 }  // namespace pydl

@@ -118,12 +118,22 @@ def clamps(m: Maker) -> Iterator[Sample]:
         yield Sample(m(*shape), -1, 1)
         yield Sample(m(*shape), min=0)
         yield Sample(m(*shape), max=1)
+    if m.dtype != "uint8":
+        yield Sample(m(2, 3), m(2, 3), m(2, 3))
+        yield Sample(m(2, 3), min=m(2, 3))
+        yield Sample(m(2, 3), max=m(3))
+
+
+def one_bound(m: Maker) -> Iterator[Sample]:
+    for shape in [(), (3,), (0, 2)]:
+        yield Sample(m(*shape), 1)
+    yield Sample(m(2, 3), m(3))
 
 
 op("clamp clip", lambda a, min=None, max=None: np.clip(a, min, max), clamps, dtypes=tuple(d for d in NO_BOOL if d != "uint8"), pointwise=True,
    errors=[((np.ones(2),), RuntimeError, "min"), ((np.ones(2) + 1j, 0, 1), RuntimeError, "complex")])  # fmt: skip
-op("clamp_min", np.maximum, lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 2)]), dtypes=NO_BOOL, pointwise=True)
-op("clamp_max", np.minimum, lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 2)]), dtypes=NO_BOOL, pointwise=True)
+op("clamp_min", np.maximum, one_bound, dtypes=NO_BOOL, pointwise=True)
+op("clamp_max", np.minimum, one_bound, dtypes=NO_BOOL, pointwise=True)
 
 for _name, _f in [("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor)]:
     two(
@@ -275,3 +285,43 @@ op("addcmul", lambda a, b, c, value=1: a + value * b * c, three, dtypes=FLOATS, 
 op("addcdiv", lambda a, b, c, value=1: a + value * b / c, three, dtypes=FLOATS, domain=(0.5, 3), pointwise=True)
 op("complex", lambda a, b: a + 1j * b, binary, dtypes=FLOATS, pointwise=True)
 op("polar", lambda a, b: a * np.exp(1j * b), binary, dtypes=FLOATS, domain=(0.2, 2), pointwise=True)
+two("lcm", np.lcm, samples=binary, dtypes=INTEGERS, grad=False)
+two("logaddexp2", np.logaddexp2, samples=binary, dtypes=FLOATS)
+two("nextafter", np.nextafter, samples=binary, dtypes=FLOATS, grad=False)
+two("ldexp", lambda a, b: (a * np.exp2(b)).astype(a.dtype), samples=lambda m: (Sample(m(*s), np.asarray(m.index(5, *s))) for s in [(), (3,), (2, 3), (0,)]),
+    dtypes=FLOATS)  # fmt: skip
+two(
+    "float_power",
+    lambda a, b: np.float_power(a, b),
+    (0.3, 3),
+    (*NO_BOOL, "complex128"),
+    lambda m: (s for s in powers(m) if m.dtype == "float64" or isinstance(s.args[0], np.ndarray)),
+)
+one("frexp", np.frexp, dtypes=FLOATS)
+one("positive", np.positive, dtypes=(*NO_BOOL, "complex64", "complex128"))
+one("signbit", lambda a: a < 0, dtypes=REALS, grad=False)
+one("isneginf", np.isneginf, dtypes=REALS, grad=False)
+one("isposinf", np.isposinf, dtypes=REALS, grad=False)
+one("isreal", np.isreal, dtypes=ALL, grad=False)
+op("is_nonzero", lambda a: bool(a.reshape(-1)[0]), lambda m: iter([Sample(m()), Sample(m(1)), Sample(m(1, 1))]), dtypes=ALL, grad=False,
+   errors=[((np.ones(2),), RuntimeError, "more than one value"), ((np.ones(0),), RuntimeError, "no values")])  # fmt: skip
+op(
+    "is_same_size",
+    lambda a, b: a.shape == b.shape,
+    lambda m: iter([Sample(m(3), m(3)), Sample(m(3), m(2)), Sample(m(3), m(1, 3))]),
+    grad=False,
+)
+op("is_signed", lambda a: a.dtype.kind in "ifc", lambda m: iter([Sample(m(2))]), dtypes=ALL, grad=False)
+op("is_conj is_neg", lambda a: False, lambda m: iter([Sample(m(2))]), dtypes=ALL, grad=False)
+
+
+op(
+    "fill",
+    lambda a, v: np.full_like(a, v),
+    lambda m: (Sample(m(*s), 1) for s in [(), (3,), (0, 2)]),
+    dtypes=ALL,
+    grad=False,
+)
+op("rrelu", lambda a, lower=1 / 8, upper=1 / 3: np.where(a > 0, a, a * ((lower + upper) / 2)),
+   lambda m: (Sample(m(*s), *v) for s in [(), (3,), (2, 0, 3), (19,)] for v in ((), (0.25, 0.75))),
+   errors=[((np.ones(2), 1.0, 0.0), RuntimeError, "upper")])  # fmt: skip

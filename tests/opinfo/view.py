@@ -175,5 +175,22 @@ v(
     grad=False,
     errors=[((np.ones(2), np.ones(3)), WRONG, "copy_")],
 )
-v("Tensor.fill_", lambda a, b: np.full_like(a, b), S(((2, 3), 1), ((), 0), ((0,), 1)), view=False, grad=False)
-v("Tensor.zero_", np.zeros_like, S(((2, 3),), ((),), ((0,),)), view=False, grad=False)
+v("fill_", lambda a, b: np.full_like(a, b), S(((2, 3), 1), ((), 0), ((0,), 1)), view=False, grad=False)
+v("zero_", np.zeros_like, S(((2, 3),), ((),), ((0,),)), view=False, grad=False)
+v("detach_", lambda a: a, S(((2, 3),), ((),)), view=False, grad=False)
+v("adjoint", lambda a: np.conj(np.swapaxes(a, -1, -2)), S(((2, 3),), ((2, 0, 3),)), dtypes=ALL, view=False,
+  errors=[((np.ones(2),), RuntimeError, "matrices")])  # fmt: skip
+
+
+def filled_diagonal(a: Any, value: Any, wrap: bool = False) -> Any:
+    a = a.copy()
+    if a.ndim == 2 or wrap:
+        np.fill_diagonal(a, value, wrap=wrap)
+    else:
+        a[np.diag_indices(a.shape[0], a.ndim)] = value
+    return a
+
+
+v("Tensor.fill_diagonal_", filled_diagonal,
+  S(((2, 3), 1), ((3, 3, 3), 2), ((7, 3), 1, True), ((9, 2), 1), ((4, 1), 1, True), ((6, 3), 1, True)), view=False, grad=False,
+  errors=[((np.ones(2), 1), RuntimeError, "2 dims"), ((np.ones((2, 3, 3)), 1), RuntimeError, "equal length")])  # fmt: skip

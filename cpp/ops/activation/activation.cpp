@@ -12,6 +12,7 @@
 #include "ops/pointwise/special.h"
 #include "ops/pointwise/trig.h"
 #include "ops/pointwise/unary.h"
+#include "ops/random/random.h"
 #include "ops/registry.h"
 #include "ops/view/view.h"
 
@@ -307,12 +308,31 @@ Example:
     >>> pydl.sigmoid(pydl.tensor([0., 1.]))
     tensor([0.5000, 0.7311])
 )doc");
-PYDL_OP(sigmoid, "expit(input: Tensor) -> Tensor", Special | Out, R"doc(
-1 / (1 + exp(-x)) of each element; alias of `pydl.sigmoid`.
+PYDL_ALIAS("special.expit", "sigmoid");
+namespace {
+
+// A leaky ReLU whose slope is drawn for each element in training and is the middle of the range otherwise.
+Tensor rrelu(const Tensor& input, double lower, double upper, bool training, Generator* generator, const Dest& dest) {
+  PYDL_CHECK(is_floating(input.dtype()), Error, "rrelu(): not implemented for ", input.dtype());
+  PYDL_CHECK(lower <= upper, Error, "rrelu(): lower must not exceed upper, got ", lower, " > ", upper);
+  if (!training) return activate(kLeakyRelu, input, {(lower + upper) / 2}, dest);
+  if (dest.is_inplace()) check_inplace("rrelu_", input);
+  const Tensor x = original(input, dest);
+  const Tensor slope = empty(x.sizes(), x.dtype(), "rrelu");
+  fill_uniform(slope, lower, upper, generator);
+  return deliver("rrelu", mul(x, where(gt(x, Operand(0)), Operand(1), slope)), dest, {input});
+}
+
+}  // namespace
+PYDL_OP(rrelu,
+        "rrelu(input: Tensor, lower: float = 0.125, upper: float = 0.3333333333333333, training: bool = False, "
+        "generator: Generator | None = None) -> Tensor",
+        Function | Inplace, R"doc(
+x where positive, else x times a slope: drawn from [lower, upper) for each element in training, else the middle of the range.
 
 Example:
-    >>> pydl.special.expit(pydl.tensor([0.]))
-    tensor([0.5000])
+    >>> pydl.rrelu(pydl.tensor([-1., 2.]), 0.25, 0.75)
+    tensor([-0.5000,  2.0000])
 )doc");
 PYDL_OP(tanh, "tanh(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
 The hyperbolic tangent.

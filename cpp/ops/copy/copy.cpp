@@ -185,7 +185,7 @@ Tensor fill_(const Tensor& input, const Operand& value) {
   }
   return input;
 }
-PYDL_OP(fill_, "fill_(input: Tensor, value: Tensor | Number) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(fill_, "fill_(input: Tensor, value: Tensor | Number) -> Tensor", Function | Method | InplaceOnly, R"doc(
 Sets every element to `value`, a number or a 0-d tensor.
 
 Example:
@@ -193,8 +193,22 @@ Example:
     tensor([3., 3.])
 )doc");
 
+namespace {
+Tensor fill(const Tensor& input, const Operand& value) {
+  const Tensor out = empty_strided(input.sizes(), dense_strides_like(input), input.dtype(), "fill");
+  return fill_(out, value);
+}
+}  // namespace
+PYDL_OP(fill, "fill(input: Tensor, value: Tensor | Number) -> Tensor", Function | Out, R"doc(
+A tensor like `input` with every element `value`, a number or a 0-d tensor.
+
+Example:
+    >>> pydl.fill(pydl.zeros(2), 3)
+    tensor([3., 3.])
+)doc");
+
 Tensor zero_(const Tensor& input) { return fill_(input, Operand(0)); }
-PYDL_OP(zero_, "zero_(input: Tensor) -> Tensor", Method | InplaceOnly, R"doc(
+PYDL_OP(zero_, "zero_(input: Tensor) -> Tensor", Function | Method | InplaceOnly, R"doc(
 Sets every element to 0.
 
 Example:

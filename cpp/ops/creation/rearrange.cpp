@@ -54,6 +54,8 @@ Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DTyp
   return triangle_positions("triu_indices", row, col, offset, false, dtype);
 }
 
+}  // namespace
+
 Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2) {
   PYDL_CHECK(input.ndim() >= 1, ShapeError, "diag_embed(): input must have at least one dimension");
   const int n = input.ndim() + 1, a = wrap_dim(dim1, n, "diag_embed", "dim1"), c = wrap_dim(dim2, n, "diag_embed", "dim2");
@@ -66,6 +68,9 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
   static_cast<void>(checked_numel(sizes, input.item_size(), "diag_embed"));
   return scatter_view(input, sizes, [offset, a, c](const Tensor& t) { return diagonal(t, offset, a, c); });
 }
+
+namespace {
+
 Tensor diag(const Tensor& input, int64_t diagonal_) {
   PYDL_CHECK(input.ndim() == 1 || input.ndim() == 2, ShapeError, "diag(): Supports 1D or 2D tensors. Got ", input.ndim(), "D");
   return input.ndim() == 1 ? diag_embed(input, diagonal_, 0, 1) : clone(diagonal(input, diagonal_, 0, 1));

@@ -100,13 +100,7 @@ Example:
     >>> pydl.sub(pydl.tensor([1., 2.]), 0.5)
     tensor([0.5000, 1.5000])
 )doc");
-PYDL_OP(sub, "subtract(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor", Function | Method | Inplace | Out, R"doc(
-Alias of `sub`.
-
-Example:
-    >>> pydl.subtract(pydl.tensor([3]), 1)
-    tensor([2])
-)doc");
+PYDL_ALIAS("subtract", "sub");
 
 Tensor rsub(const Tensor& input, const Operand& other, const Scalar& alpha) {
   if (other.is_tensor()) return sub(other.tensor(), input, alpha);
@@ -149,13 +143,7 @@ Example:
     >>> pydl.mul(pydl.tensor([1., 2.]), pydl.tensor([3., 4.]))
     tensor([3., 8.])
 )doc");
-PYDL_OP(mul, "multiply(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, R"doc(
-Alias of `mul`.
-
-Example:
-    >>> pydl.multiply(pydl.tensor([3]), 2)
-    tensor([6])
-)doc");
+PYDL_ALIAS("multiply", "mul");
 
 namespace {
 
@@ -217,14 +205,7 @@ Example:
     >>> pydl.div(pydl.tensor([7, -7]), 2, rounding_mode='floor')
     tensor([ 3, -4])
 )doc");
-PYDL_OP(div, "divide(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
-        Function | Method | Inplace | Out, R"doc(
-Alias of `div`.
-
-Example:
-    >>> pydl.divide(pydl.tensor([1.]), 4)
-    tensor([0.2500])
-)doc");
+PYDL_ALIAS("divide", "div");
 namespace {
 Tensor true_divide(const Tensor& input, const Operand& other, const Dest& dest) { return div(input, other, std::nullopt, dest); }
 Tensor floor_divide(const Tensor& input, const Operand& other, const Dest& dest) {
@@ -274,6 +255,13 @@ Tensor fmod(const Tensor& input, const Operand& other, const Dest& dest) {
 Tensor remainder(const Tensor& input, const Operand& other, const Dest& dest) {
   return modulo("remainder", "RemainderBackward0", "floor", kernel::remainder(), input, other, dest);
 }
+namespace {
+Tensor remainder_of_number(const Scalar& self, const Tensor& other, const Dest& dest) {
+  const DType dtype = Promotion().add(self).add(other).result();
+  return remainder(scalar_tensor(self, dtype), Operand(other), dest);
+}
+}  // namespace
+PYDL_OP(remainder_of_number, "remainder(self: Number, other: Tensor) -> Tensor", Function | Out, R"doc()doc");
 PYDL_OP(remainder, "remainder(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, R"doc(
 Python's modulus: the result has the sign of `other`.
 
@@ -380,13 +368,7 @@ Example:
     >>> pydl.neg(pydl.tensor([1, -2]))
     tensor([-1,  2])
 )doc");
-PYDL_OP(neg, "negative(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
-Alias of `neg`.
-
-Example:
-    >>> pydl.negative(pydl.tensor([1]))
-    tensor([-1])
-)doc");
+PYDL_ALIAS("negative", "neg");
 
 namespace {
 // Complex: x / |x|, 0 at 0.
@@ -416,13 +398,7 @@ Example:
     >>> pydl.abs(pydl.tensor([-1, 2]))
     tensor([1, 2])
 )doc");
-PYDL_OP(abs, "absolute(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
-Alias of `abs`.
-
-Example:
-    >>> pydl.absolute(pydl.tensor([-1.]))
-    tensor([1.])
-)doc");
+PYDL_ALIAS("absolute", "abs");
 
 Tensor sign(const Tensor& input, const Dest& dest) {
   PYDL_CHECK(!is_complex(input.dtype()), Error, "sign(): Unlike NumPy, pydl.sign doesn't support complex tensors; use sgn");
@@ -598,25 +574,48 @@ Tensor clamp(const Tensor& input, std::optional<Scalar> min, std::optional<Scala
   return out;
 }
 namespace {
+
+// Bounds for each element. Where they cross, the upper one holds; ties belong to the input, as in torch.
+Tensor clamp_between(const Tensor& input, const Tensor& min, const Tensor& max, const Dest& dest) {
+  PYDL_CHECK(min.defined() || max.defined(), Error, "clamp(): At least one of 'min' or 'max' must not be None");
+  const Tensor before = original(input, dest);
+  const Tensor out = !max.defined()   ? pointwise({"clamp", kernel::maximum()}, {input, min}, dest)
+                     : !min.defined() ? pointwise({"clamp", kernel::minimum()}, {input, max}, dest)
+                                      : pointwise({"clamp", kernel::clamp_tensor()}, {input, min, max}, dest);
+  if (needs_grad(input, min, max)) {
+    record(dest, "ClampBackward0", out, {&input, &min, &max},
+           [x = save(before), low = min.defined() ? save(min) : autograd::Saved(), high = max.defined() ? save(max) : autograd::Saved(),
+            fit = Fit(input, out), fit_low = Fit(min, out), fit_high = Fit(max, out)](Backward& b) {
+             const Tensor a = x.get(b), from = low.defined() ? low.get(b) : Tensor(), to = high.defined() ? high.get(b) : Tensor();
+             const auto masked = [&](const Tensor& where_one) { return where(where_one, b.grad(), Operand(0)); };
+             const Tensor below = from.defined() ? lt(a, from) : Tensor(), above = to.defined() ? gt(a, to) : Tensor();
+             if (b.needs(0)) {
+               const Tensor outside = !above.defined() ? below : !below.defined() ? above : add(below, above);
+               b.set(0, fit(masked(logical_not(outside))));
+             }
+             if (b.needs(1)) b.set(1, fit_low(masked(to.defined() ? logical_and(below, lt(from, to)) : below)));
+             if (b.needs(2)) b.set(2, fit_high(masked(from.defined() ? add(above, gt(from, to)) : above)));
+           });
+  }
+  return out;
+}
 Tensor clamp_min(const Tensor& input, const Scalar& min, const Dest& dest) { return clamp(input, min, std::nullopt, dest); }
 Tensor clamp_max(const Tensor& input, const Scalar& max, const Dest& dest) { return clamp(input, std::nullopt, max, dest); }
+Tensor clamp_min_each(const Tensor& input, const Tensor& min, const Dest& dest) { return clamp_between(input, min, Tensor(), dest); }
+Tensor clamp_max_each(const Tensor& input, const Tensor& max, const Dest& dest) { return clamp_between(input, Tensor(), max, dest); }
+
 }  // namespace
 PYDL_OP(clamp, "clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor", Function | Method | Inplace | Out,
         R"doc(
-Every element limited to [min, max]; NaN stays NaN. If min > max, the result is max.
+Every element limited to [min, max], two numbers or two tensors; NaN stays NaN. If min > max, the result is max.
 
 Example:
     >>> pydl.clamp(pydl.tensor([-1., 0.5, 2.]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
 )doc");
-PYDL_OP(clamp, "clip(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor", Function | Method | Inplace | Out,
-        R"doc(
-Alias of `clamp`.
-
-Example:
-    >>> pydl.clip(pydl.tensor([-1, 3]), 0, 2)
-    tensor([0, 2])
-)doc");
+PYDL_OP(clamp_between, "clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor",
+        Function | Method | Inplace | Out, R"doc()doc");
+PYDL_ALIAS("clip", "clamp");
 PYDL_OP(clamp_min, "clamp_min(input: Tensor, min: Number) -> Tensor", Function | Method | Inplace | Out, R"doc(
 Every element limited to at least `min`.
 
@@ -624,6 +623,7 @@ Example:
     >>> pydl.clamp_min(pydl.tensor([-1., 2.]), 0)
     tensor([0., 2.])
 )doc");
+PYDL_OP(clamp_min_each, "clamp_min(input: Tensor, min: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc()doc");
 PYDL_OP(clamp_max, "clamp_max(input: Tensor, max: Number) -> Tensor", Function | Method | Inplace | Out, R"doc(
 Every element limited to at most `max`.
 
@@ -631,6 +631,7 @@ Example:
     >>> pydl.clamp_max(pydl.tensor([-1., 2.]), 0)
     tensor([-1.,  0.])
 )doc");
+PYDL_OP(clamp_max_each, "clamp_max(input: Tensor, max: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc()doc");
 
 namespace {
 

@@ -9,11 +9,17 @@ namespace pydl {
 
 namespace kernel = kernels::pointwise;
 
-#define PYDL_BITWISE(name, kernel_name, text)                                \
-  Tensor name(const Tensor& input, const Operand& other, const Dest& dest) { \
-    return pointwise({#name, kernel::kernel_name()}, {input, other}, dest);  \
-  }                                                                          \
-  PYDL_OP(name, #name "(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, text)
+#define PYDL_BITWISE(name, kernel_name, text)                                                                        \
+  Tensor name(const Tensor& input, const Operand& other, const Dest& dest) {                                         \
+    return pointwise({#name, kernel::kernel_name()}, {input, other}, dest);                                          \
+  }                                                                                                                  \
+  PYDL_OP(name, #name "(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, text); \
+  namespace {                                                                                                        \
+  Tensor name##_of_number(const Scalar& self, const Tensor& other, const Dest& dest) {                               \
+    return pointwise({#name, kernel::kernel_name()}, {Operand(self), Operand(other)}, dest);                         \
+  }                                                                                                                  \
+  }                                                                                                                  \
+  PYDL_OP_AGAIN(name##_of_number, #name "(self: Number, other: Tensor) -> Tensor", Function | Out, R"doc()doc")
 
 PYDL_BITWISE(bitwise_and, bitwise_and, R"doc(
 The bitwise and of integers, the logical and of bools.
@@ -61,6 +67,9 @@ Example:
 )doc");
 
 namespace {
+Tensor lcm(const Tensor& input, const Tensor& other, const Dest& dest) {
+  return pointwise({"lcm", kernel::lcm(), TypeRule::Same, nullptr, 40}, {input, other}, dest);
+}
 Tensor gcd(const Tensor& input, const Tensor& other, const Dest& dest) {
   return pointwise({"gcd", kernel::gcd(), TypeRule::Same, nullptr, 40}, {input, other}, dest);
 }
@@ -71,6 +80,14 @@ The greatest common divisor of integers, by Euclid's algorithm; gcd(0, 0) is 0.
 Example:
     >>> pydl.gcd(pydl.tensor([12, 7]), pydl.tensor([18, 14]))
     tensor([6, 7])
+)doc");
+
+PYDL_OP(lcm, "lcm(input: Tensor, other: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
+The least common multiple of integers, not negative; 0 if either is 0.
+
+Example:
+    >>> pydl.lcm(pydl.tensor([4, 0]), pydl.tensor([6, 3]))
+    tensor([12,  0])
 )doc");
 
 }  // namespace pydl

@@ -1,5 +1,7 @@
 #include "ops/pointwise/comparison.h"
 
+#include <cmath>
+
 #include "kernels/pointwise/comparison.h"
 #include "kernels/pointwise/select.h"
 #include "ops/copy/copy.h"
@@ -50,6 +52,7 @@ Example:
     >>> pydl.ne(pydl.tensor([1, 2]), 2)
     tensor([ True, False])
 )doc");
+PYDL_ALIAS("not_equal", "ne");
 PYDL_COMPARE(lt, R"doc(
 input < other, element by element, broadcast: a bool tensor.
 
@@ -57,6 +60,7 @@ Example:
     >>> pydl.lt(pydl.tensor([1, 2]), 2)
     tensor([ True, False])
 )doc");
+PYDL_ALIAS("less", "lt");
 PYDL_COMPARE(le, R"doc(
 input <= other, element by element, broadcast: a bool tensor.
 
@@ -64,6 +68,7 @@ Example:
     >>> pydl.le(pydl.tensor([1, 3]), 2)
     tensor([ True, False])
 )doc");
+PYDL_ALIAS("less_equal", "le");
 PYDL_COMPARE(gt, R"doc(
 input > other, element by element, broadcast: a bool tensor.
 
@@ -71,6 +76,7 @@ Example:
     >>> pydl.gt(pydl.tensor([1, 3]), 2)
     tensor([False,  True])
 )doc");
+PYDL_ALIAS("greater", "gt");
 PYDL_COMPARE(ge, R"doc(
 input >= other, element by element, broadcast: a bool tensor.
 
@@ -78,6 +84,7 @@ Example:
     >>> pydl.ge(pydl.tensor([1, 2]), 2)
     tensor([False,  True])
 )doc");
+PYDL_ALIAS("greater_equal", "ge");
 
 namespace {
 
@@ -102,6 +109,25 @@ Tensor test(const char* op, const kernels::StripTable& table, bool of_integers, 
 Tensor isnan(const Tensor& input) { return test("isnan", kernel::isnan(), false, input); }
 Tensor isinf(const Tensor& input) { return test("isinf", kernel::isinf(), false, input); }
 Tensor isfinite(const Tensor& input) { return test("isfinite", kernel::isfinite(), true, input); }
+Tensor isreal(const Tensor& input) {
+  const autograd::GradGuard off(false);
+  return is_complex(input.dtype()) ? eq(imag(input), Operand(0)) : eq(zeros(input.sizes(), DType::Bool), Operand(0));
+}
+
+Tensor equals_infinity(const char* op, const Tensor& input, double infinity, const Dest& dest) {
+  PYDL_CHECK(!is_complex(input.dtype()), Error, op, "(): does not support complex inputs.");
+  const Tensor truth = is_floating(input.dtype()) ? eq(input, Operand(infinity)) : zeros(input.sizes(), DType::Bool);
+  return place(op, truth, dest, {input});
+}
+Tensor isneginf(const Tensor& input, const Dest& dest) { return equals_infinity("isneginf", input, -HUGE_VAL, dest); }
+Tensor isposinf(const Tensor& input, const Dest& dest) { return equals_infinity("isposinf", input, HUGE_VAL, dest); }
+
+Tensor signbit(const Tensor& input, const Dest& dest) {
+  PYDL_CHECK(!is_complex(input.dtype()), Error, "signbit(): is not implemented for complex tensors.");
+  if (is_floating(input.dtype())) return pointwise({"signbit", kernel::signbit(), TypeRule::Compare}, {input}, dest);
+  const Tensor truth = input.dtype() == DType::Bool ? zeros(input.sizes(), DType::Bool) : lt(input, Operand(0));
+  return place("signbit", truth, dest, {input});
+}
 
 }  // namespace
 
@@ -161,6 +187,35 @@ Where is the input neither NaN nor infinite?
 Example:
     >>> pydl.isfinite(pydl.tensor([1., float('inf')]))
     tensor([ True, False])
+)doc");
+
+PYDL_OP(isneginf, "isneginf(input: Tensor) -> Tensor", Function | Method | Out, R"doc(
+Where is the input -inf? Nowhere in tensors of integers.
+
+Example:
+    >>> pydl.isneginf(pydl.tensor([-float('inf'), float('inf')]))
+    tensor([ True, False])
+)doc");
+PYDL_OP(isposinf, "isposinf(input: Tensor) -> Tensor", Function | Method | Out, R"doc(
+Where is the input +inf? Nowhere in tensors of integers.
+
+Example:
+    >>> pydl.isposinf(pydl.tensor([-float('inf'), float('inf')]))
+    tensor([False,  True])
+)doc");
+PYDL_OP(isreal, "isreal(input: Tensor) -> Tensor", Function | Method, R"doc(
+Where is the imaginary part 0? Everywhere in real tensors.
+
+Example:
+    >>> pydl.isreal(pydl.tensor([1+0j, 1+1j]))
+    tensor([ True, False])
+)doc");
+PYDL_OP(signbit, "signbit(input: Tensor) -> Tensor", Function | Method | Out, R"doc(
+Where is the sign bit set? That of -0. is.
+
+Example:
+    >>> pydl.signbit(pydl.tensor([-1., 0., -0.]))
+    tensor([ True, False,  True])
 )doc");
 
 // ---- selection -------------------------------------------------------------------------------------------------
@@ -275,7 +330,51 @@ bool allclose(const Tensor& input, const Tensor& other, double rtol, double atol
   return !has_zero(isclose(input, other, rtol, atol, equal_nan));
 }
 
+bool is_nonzero(const Tensor& input) {
+  PYDL_CHECK(input.numel() != 0, Error, "is_nonzero(): Boolean value of Tensor with no values is ambiguous");
+  PYDL_CHECK(input.numel() == 1, Error, "is_nonzero(): Boolean value of Tensor with more than one value is ambiguous");
+  return is_nonzero_any(input);
+}
+bool is_same_size(const Tensor& input, const Tensor& other) { return input.sizes() == other.sizes(); }
+bool is_signed(const Tensor& input) { return input.dtype() != DType::Bool && !is_unsigned(input.dtype()); }
+bool never(const Tensor&) { return false; }
+
 }  // namespace
+PYDL_OP(is_nonzero, "is_nonzero(input: Tensor) -> bool", Function | Method, R"doc(
+Is the one element of the tensor not zero? RuntimeError for any other number of elements.
+
+Example:
+    >>> pydl.is_nonzero(pydl.tensor([0.]))
+    False
+)doc");
+PYDL_OP(is_same_size, "is_same_size(input: Tensor, other: Tensor) -> bool", Function | Method, R"doc(
+Do both tensors have the same size?
+
+Example:
+    >>> pydl.is_same_size(pydl.ones(2), pydl.ones(3))
+    False
+)doc");
+PYDL_OP(is_signed, "is_signed(input: Tensor) -> bool", Function | Method, R"doc(
+Can the dtype hold negative numbers?
+
+Example:
+    >>> pydl.tensor([1], dtype=pydl.uint8).is_signed()
+    False
+)doc");
+PYDL_OP(never, "is_conj(input: Tensor) -> bool", Function | Method, R"doc(
+False: conjugates are never lazy here.
+
+Example:
+    >>> pydl.tensor([1j]).conj().is_conj()
+    False
+)doc");
+PYDL_OP(never, "is_neg(input: Tensor) -> bool", Function | Method, R"doc(
+False: negation is never lazy here.
+
+Example:
+    >>> pydl.tensor([1.]).is_neg()
+    False
+)doc");
 PYDL_OP(equal, "equal(input: Tensor, other: Tensor) -> bool", Function | Method, R"doc(
 Do both tensors have the same size and elements?
 

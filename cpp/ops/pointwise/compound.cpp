@@ -249,6 +249,7 @@ Example:
     >>> pydl.atan2(pydl.tensor([1.]), pydl.tensor([0.]))
     tensor([1.5708])
 )doc");
+PYDL_ALIAS("arctan2", "atan2");
 PYDL_OP(lerp, "lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor", Function | Method | Inplace | Out, R"doc(
 input + weight * (end - input).
 
@@ -330,21 +331,21 @@ Example:
     >>> pydl.nan_to_num(pydl.tensor([1., float('nan')]))
     tensor([1., 0.])
 )doc");
-PYDL_OP(angle, "angle(input: Tensor) -> Tensor", Function | Method, R"doc(
+PYDL_OP(angle, "angle(input: Tensor) -> Tensor", Function | Method | Out, R"doc(
 The argument of each element, in radians: 0 or pi for real numbers.
 
 Example:
     >>> pydl.angle(pydl.tensor([-1., 1.]))
     tensor([3.1416, 0.0000])
 )doc");
-PYDL_OP(complex, "complex(real: Tensor, imag: Tensor) -> Tensor", Function, R"doc(
+PYDL_OP(complex, "complex(real: Tensor, imag: Tensor) -> Tensor", Function | Out, R"doc(
 Complex numbers from their parts, float32 or float64.
 
 Example:
     >>> pydl.complex(pydl.tensor([1.]), pydl.tensor([2.]))
     tensor([1.+2.j])
 )doc");
-PYDL_OP(polar, "polar(abs: Tensor, angle: Tensor) -> Tensor", Function, R"doc(
+PYDL_OP(polar, "polar(abs: Tensor, angle: Tensor) -> Tensor", Function | Out, R"doc(
 Complex numbers from modulus and argument.
 
 Example:

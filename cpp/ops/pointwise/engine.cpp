@@ -140,6 +140,7 @@ struct Types {
 
 Types apply_rule(TypeRule rule, DType common) {
   if (rule == TypeRule::Float && is_integral_or_bool(common)) common = default_dtype();
+  if (rule == TypeRule::Stored) return {common, common};
   const DType compute = compute_type(common);
   if (rule == TypeRule::Compare) return {compute, DType::Bool};
   if (rule == TypeRule::AbsLike) return {compute, real_type(common)};
@@ -280,7 +281,8 @@ Tensor pointwise(const PointwiseCall& call, std::span<const Operand> inputs, con
   check_writable(call.op, dest, shape, types.result, inputs);
   const Tensor out = dest.is_new() ? make_result(shape, types.result, inputs, call.op) : dest.tensor();
   StripOperand ops[kMaxIterOperands];
-  ops[0] = {&out, nullptr, types.result == DType::Bool && call.rule == TypeRule::Compare ? DType::Bool : compute_type(types.result)};
+  const bool as_is = call.rule == TypeRule::Stored || (types.result == DType::Bool && call.rule == TypeRule::Compare);
+  ops[0] = {&out, nullptr, as_is ? types.result : compute_type(types.result)};
   size_t k = 1;
   for (const Operand& o : inputs) {
     if (o.is_tensor()) {

@@ -15,6 +15,7 @@ enum class TypeRule : uint8_t {
   Float,    // integers and bool become the default dtype
   Compare,  // computes in the promoted dtype, gives bool
   AbsLike,  // complex gives the real type
+  Stored,   // computes in the promoted dtype itself, 16-bit formats included
 };
 
 // A pointwise call: inputs in the kernel's order. `cost` is roughly the cycles per element, for the choice of threads.

@@ -75,13 +75,7 @@ Example:
     >>> pydl.trunc(pydl.tensor([-1.5, 1.5]))
     tensor([-1.,  1.])
 )doc");
-PYDL_OP(trunc, "fix(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
-Alias of `trunc`.
-
-Example:
-    >>> pydl.fix(pydl.tensor([1.5]))
-    tensor([1.])
-)doc");
+PYDL_ALIAS("fix", "trunc");
 PYDL_OP(round, "round(input: Tensor, *, decimals: int = 0) -> Tensor", Function | Method | Inplace | Out, R"doc(
 Each element rounded to the nearest integer, or to `decimals` places; ties go to the even neighbour.
 
@@ -89,6 +83,7 @@ Example:
     >>> pydl.round(pydl.tensor([0.5, 1.5]))
     tensor([0., 2.])
 )doc");
+PYDL_ALIAS("special.round", "round");
 PYDL_OP(frac, "frac(input: Tensor) -> Tensor", Function | Method | Inplace | Out, R"doc(
 The fraction of each element, with its sign.
 

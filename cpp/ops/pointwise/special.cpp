@@ -115,6 +115,12 @@ Tensor xlogy(const Tensor& input, const Operand& other, const Dest& dest) {
   }
   return out;
 }
+namespace {
+Tensor xlogy_of_number(const Scalar& self, const Tensor& other, const Dest& dest) {
+  return xlogy(scalar_tensor(self, Promotion().add(self).add(other).result()), Operand(other), dest);
+}
+}  // namespace
+PYDL_OP(xlogy_of_number, "xlogy(self: Number, other: Tensor) -> Tensor", Function | Out | Special, R"doc()doc");
 PYDL_OP(xlogy, "xlogy(input: Tensor, other: Tensor | Number) -> Tensor", Function | Method | Inplace | Out | Special, R"doc(
 input * log(other), 0 where `input` is 0 (and `other` not NaN).
 
@@ -179,40 +185,11 @@ Example:
     >>> pydl.special.ndtr(pydl.tensor([0.]))
     tensor([0.5000])
 )doc");
-PYDL_OP(erf, "erf(input: Tensor) -> Tensor", Special | Out, R"doc(
-The error function, see `pydl.erf`.
-
-Example:
-    >>> pydl.special.erf(pydl.tensor([0.]))
-    tensor([0.])
-)doc");
-PYDL_OP(erfc, "erfc(input: Tensor) -> Tensor", Special | Out, R"doc(
-1 - erf(x), see `pydl.erfc`.
-
-Example:
-    >>> pydl.special.erfc(pydl.tensor([0.]))
-    tensor([1.])
-)doc");
-PYDL_OP(erfinv, "erfinv(input: Tensor) -> Tensor", Special | Out, R"doc(
-The inverse of the error function, see `pydl.erfinv`.
-
-Example:
-    >>> pydl.special.erfinv(pydl.tensor([0.]))
-    tensor([0.])
-)doc");
-PYDL_OP(lgamma, "gammaln(input: Tensor) -> Tensor", Special | Out, R"doc(
-log |gamma(x)|, see `pydl.lgamma`.
-
-Example:
-    >>> pydl.special.gammaln(pydl.tensor([4.]))
-    tensor([1.7918])
-)doc");
-PYDL_OP(digamma, "digamma(input: Tensor) -> Tensor", Special | Out, R"doc(
-The derivative of `gammaln`, see `pydl.digamma`.
-
-Example:
-    >>> pydl.special.digamma(pydl.tensor([1.]))
-    tensor([-0.5772])
-)doc");
+PYDL_ALIAS("special.erf", "erf");
+PYDL_ALIAS("special.erfc", "erfc");
+PYDL_ALIAS("special.erfinv", "erfinv");
+PYDL_ALIAS("special.gammaln", "lgamma");
+PYDL_ALIAS("special.digamma", "digamma");
+PYDL_ALIAS("special.psi", "digamma");
 
 }  // namespace pydl

@@ -48,6 +48,7 @@ Example:
     >>> pydl.asin(pydl.tensor([0., 1.]))
     tensor([0.0000, 1.5708])
 )doc");
+PYDL_ALIAS("arcsin", "asin");
 PYDL_UNARY_X_COMPLEX(acos, "AcosBackward0", kernel::acos(), 8, neg(mul(g, conj(rsqrt(one_minus_square(x))))), R"doc(
 The arc cosine in radians; NaN outside [-1, 1].
 
@@ -55,6 +56,7 @@ Example:
     >>> pydl.acos(pydl.tensor([0., 1.]))
     tensor([1.5708, 0.0000])
 )doc");
+PYDL_ALIAS("arccos", "acos");
 PYDL_UNARY_X_COMPLEX(atan, "AtanBackward0", kernel::atan(), 8, div(g, conj(one_plus_square(x))), R"doc(
 The arc tangent in radians.
 
@@ -62,6 +64,7 @@ Example:
     >>> pydl.atan(pydl.tensor([0., 1.]))
     tensor([0.0000, 0.7854])
 )doc");
+PYDL_ALIAS("arctan", "atan");
 PYDL_UNARY_X(sinh, "SinhBackward0", kernel::sinh(), 6, mul(g, conj(cosh(x))), R"doc(
 The hyperbolic sine.
 
@@ -83,6 +86,7 @@ Example:
     >>> pydl.asinh(pydl.tensor([0., 1.]))
     tensor([0.0000, 0.8814])
 )doc");
+PYDL_ALIAS("arcsinh", "asinh");
 PYDL_UNARY_X_COMPLEX(acosh, "AcoshBackward0", kernel::acosh(), 8, mul(g, conj(acosh_slope(x))), R"doc(
 The inverse hyperbolic cosine; NaN below 1.
 
@@ -90,6 +94,7 @@ Example:
     >>> pydl.acosh(pydl.tensor([1., 2.]))
     tensor([0.0000, 1.3170])
 )doc");
+PYDL_ALIAS("arccosh", "acosh");
 PYDL_UNARY_X_COMPLEX(atanh, "AtanhBackward0", kernel::atanh(), 8, div(g, conj(one_minus_square(x))), R"doc(
 The inverse hyperbolic tangent; NaN outside [-1, 1].
 
@@ -97,5 +102,6 @@ Example:
     >>> pydl.atanh(pydl.tensor([0., 0.5]))
     tensor([0.0000, 0.5493])
 )doc");
+PYDL_ALIAS("arctanh", "atanh");
 
 }  // namespace pydl

@@ -6,6 +6,7 @@
 #include "ops/creation/creation.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/engine.h"
+#include "ops/registry.h"
 #include "ops/view/view.h"
 
 namespace pydl {
@@ -255,5 +256,38 @@ Ref<Node> regenerate(const Tensor& view) {
 [[maybe_unused]] const bool g_installed = (autograd::ops.view_grad_fn = &regenerate, true);
 
 }  // namespace
+
+namespace {
+
+// With `wrap` the diagonal of a tall matrix goes on below one empty row, again and again.
+Tensor fill_diagonal_(const Tensor& input, const Scalar& value, bool wrap) {
+  PYDL_CHECK(input.ndim() >= 2, Error, "fill_diagonal_(): expected a tensor of at least 2 dims, got ", input.ndim());
+  const int64_t rows = input.size(0), columns = input.size(1);
+  for (int i = 0; input.ndim() > 2 && i < input.ndim(); ++i) {
+    PYDL_CHECK(input.size(i) == rows, Error, "fill_diagonal_(): all dimensions of input must be of equal length, got ", input.sizes());
+  }
+  int64_t step = 0;
+  for (const int64_t s : input.strides()) step += s;
+  const int64_t start = input->offset, jump = input.strides()[0] * (columns + 1);
+  const int64_t length = std::min(rows, columns);
+  const int64_t whole = wrap && input.ndim() == 2 && columns > 0 ? (rows + 1) / (columns + 1) : 0;
+  if (whole <= 1) fill_(as_strided(input, Dims{length}, Dims{step}, start), Operand(value));
+  if (whole > 1) fill_(as_strided(input, Dims{whole, columns}, Dims{jump, step}, start), Operand(value));
+  const int64_t rest = whole >= 1 ? rows - whole * (columns + 1) : 0;
+  if (rest > 0) fill_(as_strided(input, Dims{rest}, Dims{step}, start + whole * jump), Operand(value));
+  return input;
+}
+
+}  // namespace
+PYDL_OP(fill_diagonal_, "fill_diagonal_(input: Tensor, fill_value: Number, wrap: bool = False) -> Tensor", Method | InplaceOnly, R"doc(
+Sets the main diagonal to `fill_value`: the elements whose indices are all equal.
+
+A tensor of more than two dims must have equal sizes. With `wrap` the diagonal of a tall matrix starts again below an empty row.
+
+Example:
+    >>> pydl.zeros(2, 2).fill_diagonal_(5)
+    tensor([[5., 0.],
+            [0., 5.]])
+)doc");
 
 }  // namespace pydl

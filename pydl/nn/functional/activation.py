@@ -8,10 +8,10 @@ import pydl
 from pydl import Tensor, _nn
 
 __all__ = [
-    "celu", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_",
-    "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh",
-    "tanhshrink", "threshold", "threshold_",
+    "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish",
+    "hardtanh", "hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6",
+    "relu_", "rrelu", "rrelu_", "selu", "selu_", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "tanh", "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip
 
 
@@ -77,9 +77,19 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return pydl.celu_(input, alpha) if inplace else pydl.celu(input, alpha)
 
 
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """In-place :func:`celu`."""
+    return pydl.celu_(input, alpha)
+
+
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Scaled ELU that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
     return pydl.selu_(input) if inplace else pydl.selu(input)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """In-place :func:`selu`."""
+    return pydl.selu_(input)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -149,13 +159,17 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """Leaky ReLU whose slope is drawn from ``[lower, upper]`` for each element in training, else their mean."""
-    if lower > upper:
-        raise ValueError(f"rrelu(): lower must not exceed upper, got {lower} > {upper}")
-    slope: Any = pydl.empty_like(input).uniform_(lower, upper) if training else (lower + upper) / 2
-    if inplace:
-        return input.copy_(pydl.where(input > 0, input.clone(), slope * input.clone()))
-    return pydl.where(input > 0, input, slope * input)
+    """Leaky ReLU whose slope is drawn from ``[lower, upper]`` for each element in training, else their mean.
+
+    Raises:
+        RuntimeError: ``lower`` above ``upper``.
+    """
+    return pydl.rrelu_(input, lower, upper, training) if inplace else pydl.rrelu(input, lower, upper, training)
+
+
+def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:
+    """In-place :func:`rrelu`."""
+    return pydl.rrelu_(input, lower, upper, training)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

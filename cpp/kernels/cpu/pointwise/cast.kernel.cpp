@@ -17,6 +17,14 @@ inline constexpr bool kIsComplex = false;
 template <class T>
 inline constexpr bool kIsComplex<Complex<T>> = true;
 
+// A byte of a bool tensor: any but 0 counts as 1, and reading it as a C++ bool would be undefined.
+struct StoredBool {
+  uint8_t byte;
+};
+
+template <class T>
+inline constexpr bool kIsIntegral = std::is_integral_v<T> || std::is_same_v<T, StoredBool>;
+
 template <class Int, class T>
 PYDL_INLINE Int truncate_or_lowest(T x) {
   constexpr T limit = static_cast<T>(UnsignedLike<Int>(1) << (8 * sizeof(Int) - 1));
@@ -30,6 +38,8 @@ template <class To, class From>
 PYDL_INLINE To convert_one(From x) {
   if constexpr (std::is_same_v<To, From>) {
     return x;
+  } else if constexpr (std::is_same_v<From, StoredBool>) {
+    return convert_one<To>(static_cast<uint8_t>(x.byte != 0));
   } else if constexpr (std::is_same_v<From, complex_half>) {
     return convert_one<To>(Complex64{to_float(x.real), to_float(x.imag)});
   } else if constexpr (std::is_same_v<To, complex_half>) {
@@ -164,12 +174,19 @@ struct CastType<DType::Complex128> {
   using Type = Complex128;
 };
 
+template <DType D>
+struct CastSource : CastType<D> {};
+template <>
+struct CastSource<DType::Bool> {
+  using Type = StoredBool;
+};
+
 // Modulo 2^bits the sign of the target does not matter, where the source is an integer or the target narrow.
 template <class To, class From>
 consteval ConvertFn convert_fn() {
   if constexpr (std::is_same_v<To, From>) {
     return &copy_items<sizeof(To)>;
-  } else if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool> && (std::is_integral_v<From> || sizeof(To) <= 2)) {
+  } else if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool> && (kIsIntegral<From> || sizeof(To) <= 2)) {
     using Target = UnsignedLike<To>;
     if constexpr (sizeof(To) == sizeof(From) && std::is_integral_v<From>) {
       return &copy_items<sizeof(To)>;
@@ -185,7 +202,7 @@ consteval ConvertFn convert_fn() {
 template <DType To, DType From>
 consteval Route route() {
   using Out = typename CastType<To>::Type;
-  using In = typename CastType<From>::Type;
+  using In = typename CastSource<From>::Type;
   constexpr bool via = (is_half(To) || is_half(From) || To == DType::ComplexHalf || From == DType::ComplexHalf) && To != From;
   constexpr bool complex_middle = To == DType::ComplexHalf || (From == DType::ComplexHalf && (is_complex(To) || To == DType::Bool));
   using Middle = std::conditional_t<complex_middle, Complex64, float>;

@@ -136,18 +136,29 @@ struct IntRemainder : NoParams {
 };
 
 // Euclid's algorithm on magnitudes; the lowest value of a signed type has none and wraps, as in C.
-struct Gcd : NoParams {
+template <class T>
+PYDL_INLINE uint64_t magnitude(T a) {
+  return a < T(0) ? uint64_t(0) - static_cast<uint64_t>(a) : static_cast<uint64_t>(a);
+}
+template <class T>
+PYDL_INLINE uint64_t gcd_of(T a, T b) {
+  uint64_t x = magnitude(a), y = magnitude(b);
+  while (y != 0) {
+    const uint64_t rest = x % y;
+    x = y;
+    y = rest;
+  }
+  return x;
+}
+PYDL_BINARY(Gcd, static_cast<V>(gcd_of(a, b)))
+struct Lcm : NoParams {
   using NoParams::NoParams;
   template <class T>
   PYDL_INLINE T operator()(T a, T b) const {
-    uint64_t x = a < T(0) ? uint64_t(0) - static_cast<uint64_t>(a) : static_cast<uint64_t>(a);
-    uint64_t y = b < T(0) ? uint64_t(0) - static_cast<uint64_t>(b) : static_cast<uint64_t>(b);
-    while (y != 0) {
-      const uint64_t rest = x % y;
-      x = y;
-      y = rest;
-    }
-    return static_cast<T>(x);
+    const uint64_t divisor = gcd_of(a, b);
+    if (divisor == 0) return 0;
+    const T multiple = static_cast<T>(magnitude(a) / divisor * magnitude(b));
+    return static_cast<T>(magnitude(multiple));
   }
 };
 
@@ -161,5 +172,6 @@ constinit const StripTable trunc_divide = scalar_table<IntTruncDivide, 2>(AllInt
 constinit const StripTable remainder = scalar_table<IntRemainder, 2>(AllInts{}) | map_table<Remainder, 2, 0>(Floats{});
 constinit const StripTable fmod = scalar_table<IntFmod, 2>(AllInts{}) | map_table<Fmod, 2, 0>(Floats{});
 constinit const StripTable gcd = scalar_table<Gcd, 2>(AllInts{});
+constinit const StripTable lcm = scalar_table<Lcm, 2>(AllInts{});
 
 PYDL_KERNELS_END

@@ -250,6 +250,18 @@ struct LaneOf<bool> {
 template <class T>
 using Lane = typename LaneOf<T>::Type;
 
+// Memory of bools that another library filled may hold any byte: all but 0 count as 1.
+struct Truth : Value<uint8_t> {
+  PYDL_INLINE static Loaded load(const uint8_t* p) { return normal(Loaded::load(p)); }
+  PYDL_INLINE static Loaded load(const uint8_t* p, int n) { return normal(Loaded::load(p, n)); }
+  PYDL_INLINE static Loaded broadcast(uint8_t value) { return normal(Loaded(value)); }
+
+ private:
+  PYDL_INLINE static Loaded normal(Loaded v) { return min_second(v, Loaded(uint8_t(1))); }
+};
+template <class T>
+using Input = std::conditional_t<std::is_same_v<T, bool>, Truth, Value<Lane<T>>>;
+
 // Functors are constructed from Strip::params.
 struct NoParams {
   NoParams() = default;
@@ -277,7 +289,7 @@ struct NoParams {
 // Strip functions for functors on vectors: T^n -> T, and T^n -> bool.
 template <class F, int Unroll, class T, int... K>
 void map_strip_n(const Strip& s, std::integer_sequence<int, K...>) {
-  run_strip<Value<Lane<T>>, Unroll, Value<std::enable_if_t<(K >= 0), Lane<T>>>...>(s, F(s.params));
+  run_strip<Value<Lane<T>>, Unroll, std::enable_if_t<(K >= 0), Input<T>>...>(s, F(s.params));
 }
 template <class F, int Inputs, int Unroll, class T>
 void map_strip(const Strip& s) {
@@ -285,7 +297,7 @@ void map_strip(const Strip& s) {
 }
 template <class F, int Unroll, class T, int... K>
 void test_strip_n(const Strip& s, std::integer_sequence<int, K...>) {
-  run_strip<Flag<Lane<T>>, Unroll, Value<std::enable_if_t<(K >= 0), Lane<T>>>...>(s, F(s.params));
+  run_strip<Flag<Lane<T>>, Unroll, std::enable_if_t<(K >= 0), Input<T>>...>(s, F(s.params));
 }
 template <class F, int Inputs, int Unroll, class T>
 void test_strip(const Strip& s) {

@@ -560,6 +560,7 @@ constexpr ReducerTables make_tables() {
   set_counts<float16, NonZeroHalf>(t, DType::Float16);
   set_counts<bfloat16, NonZeroHalf>(t, DType::BFloat16);
   set_integer<uint8_t>(t, DType::Bool);
+  set<IntegerSum<uint8_t, NonZero, Verdict::Value>>(t, Op::Sum, DType::Bool);  // any byte but 0 is one True
   set_integer<uint8_t>(t, DType::UInt8);
   set_integer<int8_t>(t, DType::Int8);
   set_integer<uint16_t>(t, DType::UInt16);
