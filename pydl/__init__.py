@@ -150,6 +150,7 @@ from pydl import _lazy
 _LAZY_MODULES = (
     "array_api",
     "demo",
+    "distributions",
     "fft",
     "linalg",
     "nn",
