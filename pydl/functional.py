@@ -8,9 +8,20 @@ from pydl import _C
 from pydl._C import Size, Tensor
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod", "einsum", "isin",
-    "meshgrid", "tensordot", "unique", "unique_consecutive",
-]  # fmt: skip
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "cartesian_prod",
+    "einsum",
+    "isin",
+    "meshgrid",
+    "tensordot",
+    "unique",
+    "unique_consecutive",
+]
 
 _ops = _C.functions
 

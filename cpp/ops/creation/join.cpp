@@ -108,9 +108,7 @@ Tensor combinations(const Tensor& input, int64_t r, bool with_replacement) {
   return reshape(index_select(input, 0, reshape(at, Dims{at.numel()})), at.sizes());
 }
 
-Tensor diagflat(const Tensor& input, int64_t offset) {
-  return diag_embed(reshape(input, Dims{input.numel()}), offset, 0, 1);
-}
+Tensor diagflat(const Tensor& input, int64_t offset) { return diag_embed(reshape(input, Dims{input.numel()}), offset, 0, 1); }
 
 Tensor rot90(const Tensor& input, int64_t k, IntSpan dims) {
   PYDL_CHECK(dims.size() == 2, Error, "rot90(): expected total rotation dims == 2, but got dims = ", dims.size());

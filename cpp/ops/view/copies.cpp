@@ -47,8 +47,9 @@ Tensor slice_copy(const Tensor& input, int64_t dim, std::optional<int64_t> start
 // ---- a copy with one view of it overwritten ----------------------------------------------------------------------
 
 void check_source(const char* op, const Tensor& part, const Tensor& src) {
-  PYDL_CHECK(part.sizes() == src.sizes(), ShapeError, op, "(): expected src to have a size equal to the slice of self. src size = ",
-             IntSpan(src.sizes()), ", slice size = ", IntSpan(part.sizes()));
+  PYDL_CHECK(part.sizes() == src.sizes(), ShapeError, op,
+             "(): expected src to have a size equal to the slice of self. src size = ", IntSpan(src.sizes()),
+             ", slice size = ", IntSpan(part.sizes()));
 }
 
 template <class View>

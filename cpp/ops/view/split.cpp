@@ -90,8 +90,8 @@ std::vector<Tensor> unsafe_split_with_sizes(const Tensor& input, IntSpan split_s
   const int d = split_dim("unsafe_split_with_sizes", input, dim);
   int64_t at = 0;
   for (const int64_t s : split_sizes) {
-    PYDL_CHECK(s >= 0 && !__builtin_add_overflow(at, s, &at), Error,
-               "unsafe_split_with_sizes(): split_sizes must be non-negative, got ", split_sizes);
+    PYDL_CHECK(s >= 0 && !__builtin_add_overflow(at, s, &at), Error, "unsafe_split_with_sizes(): split_sizes must be non-negative, got ",
+               split_sizes);
   }
   PYDL_CHECK(at == input.size(d), Error, "unsafe_split_with_sizes(): expects split_sizes to sum exactly to ", input.size(d), ", got ",
              split_sizes);
