@@ -240,7 +240,8 @@ class Distribution:
         first = value.dim() - len(self._event_shape)
         if first < 0 or tuple(value.shape[first:]) != tuple(self._event_shape):
             raise ValueError(
-                f"The right-most size of value must match event_shape: {tuple(value.shape)} vs {tuple(self._event_shape)}."
+                f"The right-most size of value must match event_shape: {tuple(value.shape)} vs "
+                f"{tuple(self._event_shape)}."
             )
         for i, j in zip(reversed(tuple(value.shape)), reversed(tuple(self._extended_shape()))):
             if i != 1 and j != 1 and i != j:

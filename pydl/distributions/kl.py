@@ -74,24 +74,14 @@ _found: dict[tuple[type, type], Any] = {}
 def _lookup(type_p: type, type_q: type) -> Any:
     """The function of the nearest pair of base classes."""
     if (type_p, type_q) not in _found:
-        ranked = sorted(
-            (type_p.__mro__.index(a) + type_q.__mro__.index(b), type_p.__mro__.index(a), function)
-            for (a, b), function in _REGISTRY.items()
-            if issubclass(type_p, a) and issubclass(type_q, b)
-            for function in [_Ordered(function)]
+        pairs = [(a, b) for a, b in _REGISTRY if issubclass(type_p, a) and issubclass(type_q, b)]
+        nearest = min(
+            pairs,
+            key=lambda pair: (type_p.__mro__.index(pair[0]) + type_q.__mro__.index(pair[1]), pairs.index(pair)),
+            default=None,
         )
-        _found[type_p, type_q] = ranked[0][2].function if ranked else None
+        _found[type_p, type_q] = None if nearest is None else _REGISTRY[nearest]
     return _found[type_p, type_q]
-
-
-class _Ordered:
-    """A function at the end of a tuple that is sorted by what stands before it."""
-
-    def __init__(self, function: Any) -> None:
-        self.function = function
-
-    def __lt__(self, other: Any) -> bool:
-        return False
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
@@ -501,17 +491,17 @@ def _always_infinite(p: Any, q: Any) -> Tensor:
     return _infinite(parameter)
 
 
-for _p, _q in [
-    (Beta, Pareto), (Beta, Uniform), (Beta, ContinuousBernoulli), (ContinuousBernoulli, Pareto),
-    (Exponential, Beta), (Exponential, ContinuousBernoulli), (Exponential, Pareto), (Exponential, Uniform),
-    (Gamma, Beta), (Gamma, ContinuousBernoulli), (Gamma, Pareto), (Gamma, Uniform),
-    (Gumbel, Beta), (Gumbel, ContinuousBernoulli), (Gumbel, Exponential), (Gumbel, Gamma), (Gumbel, Pareto), (Gumbel, Uniform),
-    (Laplace, Beta), (Laplace, ContinuousBernoulli), (Laplace, Exponential), (Laplace, Gamma), (Laplace, Pareto), (Laplace, Uniform),
-    (Normal, Beta), (Normal, ContinuousBernoulli), (Normal, Exponential), (Normal, Gamma), (Normal, Pareto), (Normal, Uniform),
-    (Pareto, Beta), (Pareto, ContinuousBernoulli), (Pareto, Uniform), (Poisson, Bernoulli), (Poisson, Binomial),
-]:  # fmt: skip
-    if (_p, _q) not in ((Beta, Uniform), (Beta, ContinuousBernoulli)):
-        register_kl(_p, _q)(_always_infinite)
+_UNBOUNDED = (Gumbel, Laplace, Normal)
+_POSITIVE = (Exponential, Gamma)
+_PAIRS = [
+    *((p, q) for p in _UNBOUNDED for q in (Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)),
+    *((p, q) for p in _POSITIVE for q in (Beta, ContinuousBernoulli, Pareto, Uniform)),
+    *((Pareto, q) for q in (Beta, ContinuousBernoulli, Uniform)),
+    *((p, Pareto) for p in (Beta, ContinuousBernoulli)),
+    *((Poisson, q) for q in (Bernoulli, Binomial)),
+]
+for _p, _q in _PAIRS:
+    register_kl(_p, _q)(_always_infinite)
 
 
 @register_kl(Beta, Uniform)

@@ -62,6 +62,8 @@ def test_properties_against_torch(name: str, what: str) -> None:
 
     if (name, what) in (("VonMises", "variance"), ("VonMises", "stddev"), ("Kumaraswamy", "mode")):
         pytest.skip("torch's Bessel functions carry 7 digits, its mode is NaN; tested below")
+    if what == "cdf" and name in ("Gamma", "Chi2", "InverseGamma") and not hasattr(pydl.special, "gammainc"):
+        pytest.skip("this build has no incomplete gamma functions")
     try:
         expected = look(b, y)
     except (NotImplementedError, AttributeError, RuntimeError):
@@ -459,7 +461,7 @@ def test_all_names_are_there() -> None:
         D.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("name", D._SUBMODULES)
+@pytest.mark.parametrize("name", [*D._SUBMODULES, "_maps"])
 def test_examples_of_the_docstrings(name: str) -> None:
     pydl.manual_seed(0)
     module = importlib.import_module(f"pydl.distributions.{name}")
