@@ -176,7 +176,9 @@ from pydl import _lazy
 
 # Loaded when first used: what a program does not touch costs it no import time.
 _LAZY_MODULES = (
+    "array_api",
     "demo",
+    "distributions",
     "fft",
     "linalg",
     "nn",
@@ -215,6 +217,11 @@ def __getattr__(name: str) -> Any:
     if hasattr(_nn, name):
         return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
+
+
+from pydl import _interop
+
+_interop.connect()
 
 
 def __dir__() -> list[str]:

@@ -607,7 +607,41 @@ def _untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage(self)
 
 
+def _complex(self: Tensor) -> complex:
+    return complex(self.item())
+
+
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+def _array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard, `pydl.array_api`.
+
+    Raises:
+        ValueError: for a version of the standard that it does not follow.
+    """
+    if api_version is not None and api_version not in _API_VERSIONS:
+        raise ValueError(f"__array_namespace__(): api_version must be one of {_API_VERSIONS}, got {api_version!r}")
+    import pydl.array_api
+
+    return pydl.array_api
+
+
+def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """This tensor: all tensors are on the CPU.
+
+    Raises:
+        RuntimeError: for another device.
+    """
+    if stream is not None:
+        raise ValueError(f"to_device(): the CPU has no streams, got {stream!r}")
+    return _to(self, device if isinstance(device, _C.device) else _C.device(device))
+
+
 _METHODS: dict[str, Any] = {
+    "__array_namespace__": _array_namespace,
+    "to_device": _to_device,
+    "__complex__": _complex,
     "to": _to,
     "type": _type,
     "type_as": _type_as,
