@@ -6,6 +6,7 @@
 // Polynomials: Remez exchange, relative error of the function below 2^-28 (float) and 2^-57 (double).
 #pragma once
 
+#include "simd/math_table.h"
 #include "simd/vec.h"
 
 #pragma GCC diagnostic push
@@ -76,6 +77,28 @@ PYDL_INLINE Vec<T> exp_inside(Vec<T> x) {
   return scale_by_power(T(1) + mul_add(r * r, polynomial(r, C::tail), r), n);
 }
 
+// e^(x + x_lo) = 2^n (1 + rest), for a result that is scaled after its last rounding: small ones become denormal once.
+template <class T>
+struct ScaledExp {
+  Rounded<T> n;
+  Vec<T> rest;
+  PYDL_INLINE Vec<T> value() const { return scale_by_power(T(1) + rest, n); }
+  PYDL_INLINE Vec<T> times(Vec<T> y) const { return scale_by_power(mul_add(y, rest, y), n); }
+};
+// For x from twice the constants' lowest on.
+template <class T>
+PYDL_INLINE ScaledExp<T> scaled_exp(Vec<T> x) {
+  using C = ExpConstants<T>;
+  const Rounded<T> n = round_to_int(x, C::log2_e);
+  const Vec<T> r = neg_mul_add(n.value, C::ln2_lo, neg_mul_add(n.value, C::ln2_hi, x));
+  return {n, mul_add(r * r, polynomial(r, C::tail), r)};
+}
+template <class T>
+PYDL_INLINE ScaledExp<T> scaled_exp(Vec<T> x, Vec<T> x_lo) {
+  const ExpParts<T> p = exp_parts(x, x_lo);
+  return {p.n, p.r + p.tail};
+}
+
 template <class T>
 PYDL_INLINE Vec<T> exp(Vec<T> x) {
   using C = ExpConstants<T>;
@@ -125,9 +148,27 @@ PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
   return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
 }
 
+// x / (1 + e^-z) with e^-|z| given: for negative z as x e^z / (1 + e^z). NaN for infinities that cancel, as in torch.
+template <class T>
+PYDL_INLINE Vec<T> gated(Vec<T> x, const ScaledExp<T>& e) {
+  const Vec<T> y = x / (T(1) + e.value());
+  return select(x > T(0), y, e.times(y));
+}
+template <class T>
+PYDL_INLINE Vec<T> silu(Vec<T> x) {
+  constexpr T end = T(sizeof(T) == 4 ? 112 : 760);  // x e^x is below half the smallest denormal
+  const Vec<T> a = abs(x);
+  const Vec<T> b = min_second(Vec<T>(end), a);
+  const Vec<T> y = gated(select(x > T(0), x, copysign(b, x)), scaled_exp(-b));
+  return y - select(x > T(0), Vec<T>(T(0)), x - x);
+}
+
 template <class T>
 PYDL_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> a = abs(x);
+#if PYDL_ISA_LEVEL == 2
+  if constexpr (sizeof(T) == 4) return tanh_by_table(x);
+#endif
   if constexpr (sizeof(T) == 4) {
     // (tanh(x) / x - 1) / x^2 in x^2 on [0, 1].
     static constexpr float c[] = {-0x1.555552p-2f, 0x1.11105ep-3f, -0x1.b9fbdap-5f,  0x1.64ebc8p-6f,
