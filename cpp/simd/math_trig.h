@@ -210,7 +210,7 @@ PYDL_INLINE Vec<float> cos(Vec<float> x) {
   return narrow(DoublePair{cos(p.low), cos(p.high)});
 }
 
-// x = n pi/2 + r with |r| <= pi/4 in two words; tan(r) in two words, inverted where n is odd.
+// x = n pi/2 + r with |r| <= pi/4; tan(r) in two words, inverted where n is odd.
 PYDL_INLINE Vec<float> tan(Vec<float> x) {
   if constexpr (!kHasFma) {
     const DoublePair d = widen(x);
@@ -221,13 +221,9 @@ PYDL_INLINE Vec<float> tan(Vec<float> x) {
                                        0x1.62f14ep-7f, 0x1.8208ccp-14f, 0x1.1ec804p-8f};
     constexpr float p1 = 0x1.921fb6p+0f, p2 = -0x1.777a5cp-25f, p3 = -0x1.ee59dap-50f;
     const Rounded<float> n = round_to_int(x, 0x1.45f306p-1f);
-    const Vec<float> a = neg_mul_add(n.value, p1, x);
-    const Pair<float> shift = two_product(n.value, Vec<float>(p2));
-    const Vec<float> r = a - shift.hi;
-    const Vec<float> r_lo = neg_mul_add(n.value, p3, ((a - r) - shift.hi) - shift.lo);
+    const Vec<float> r = neg_mul_add(n.value, p3, neg_mul_add(n.value, p2, neg_mul_add(n.value, p1, x)));
     const Vec<float> z = r * r;
-    // tan(r + r_lo) = tan(r) + r_lo (1 + tan(r)^2); 1 + z is near enough.
-    const Vec<float> tail = mul_add(r * z, polynomial(z, series), mul_add(r_lo, z, r_lo));
+    const Vec<float> tail = r * z * polynomial(z, series);
     const Vec<float> t = r + tail, t_lo = (r - t) + tail;
     const Vec<float> inverse = reciprocal(t);
     const Vec<float> miss = neg_mul_add(t_lo, inverse, neg_mul_add(t, inverse, Vec<float>(1.0f)));
