@@ -144,8 +144,15 @@ PYDL_INLINE Vec<T> expm1(Vec<T> x) {
 // For x < 0 through e^x, so that small values keep their digits.
 template <class T>
 PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
-  const Vec<T> e = exp(-abs(x));
-  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
+  const ScaledExp<T> e = scaled_exp(-min_second(Vec<T>(T(sizeof(T) == 4 ? 112 : 760)), abs(x)));
+  const Vec<T> value = e.value(), d = T(1) + value, d_lo = (T(1) - d) + value;
+  Vec<T> y = reciprocal(d);
+  if constexpr (kHasFma) {
+    y = mul_add(neg_mul_add(d_lo, y, neg_mul_add(d, y, Vec<T>(T(1)))), y, y);
+  } else {
+    y = y - (d_lo * y) * y;
+  }
+  return select(x < T(0), e.times(y), y);
 }
 
 // x / (1 + e^-z) with e^-|z| given: for negative z as x e^z / (1 + e^z). NaN for infinities that cancel, as in torch.
