@@ -99,14 +99,18 @@ globals().update({name: op for name, op in vars(_C.private).items() if not name.
 
 _nn = _C.nn  # kernels behind pydl.nn.functional
 
+from pydl._dlpack import from_dlpack, to_dlpack
 from pydl._errors import SerializationError
 from pydl._tensor import (
+    adjoint,
     e,
     finfo,
     iinfo,
     inf,
     is_complex,
+    is_conj,
     is_floating_point,
+    is_neg,
     is_tensor,
     layout,
     nan,
@@ -116,8 +120,13 @@ from pydl._tensor import (
     strided,
 )
 from pydl.functional import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
     broadcast_shapes,
     broadcast_tensors,
+    cartesian_prod,
     einsum,
     isin,
     meshgrid,
@@ -126,7 +135,7 @@ from pydl.functional import (
     unique_consecutive,
 )
 from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-from pydl import autograd, linalg, special
+from pydl import autograd, special
 from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 
@@ -135,8 +144,18 @@ def set_anomaly_enabled(mode: builtins.bool, check_nan: builtins.bool = True) ->
     _C._set_anomaly(mode, check_nan)
 
 
+from pydl import _lazy
+
 # Loaded when first used: what a program does not touch costs it no import time.
-_LAZY_MODULES = ("backends", "catalogue", "demo", "nn", "optim", "serialization", "utils")
+_LAZY_MODULES = (
+    "demo",
+    "fft",
+    "linalg",
+    "nn",
+    "optim",
+    "serialization",
+    "utils",
+)
 _LAZY_NAMES = {
     "load": "serialization",
     "save": "serialization",
@@ -154,11 +173,15 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"pydl.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value
         return value
+    if name in _lazy.FUNCTIONS:
+        value = getattr(importlib.import_module(_lazy.FUNCTIONS[name]), name)
+        globals()[name] = value
+        return value
     if hasattr(_nn, name):
         return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    names = {*globals(), *_LAZY_MODULES, *_LAZY_NAMES}
+    names = {*globals(), *_LAZY_MODULES, *_LAZY_NAMES, *_lazy.FUNCTIONS}
     return sorted(name for name in names if not name.startswith("_") or name == "__version__")

@@ -267,6 +267,71 @@ def _resolve_conj(self: Tensor) -> Tensor:
     return self
 
 
+def _is_conj(self: Tensor) -> bool:
+    """False: conjugates are computed at once, never kept as a flag."""
+    return False
+
+
+def _adjoint(self: Tensor) -> Tensor:
+    """The conjugate transposes of matrices (*, m, n).
+
+    Example:
+        >>> import pydl
+        >>> pydl.tensor([[1 + 2j, 3j]]).adjoint()
+        tensor([[1.-2.j],
+                [0.-3.j]])
+    """
+    if self.dim() < 2:
+        raise RuntimeError(f"adjoint(): tensor must have at least 2 dimensions, got {self.dim()}")
+    return self.transpose(-2, -1).conj()
+
+
+def is_conj(input: Tensor) -> bool:
+    """Is ``input`` a conjugate that was not computed yet? Never: conjugates are computed at once.
+
+    Example:
+        >>> import pydl
+        >>> pydl.is_conj(pydl.tensor([1j]).conj())
+        False
+    """
+    return input.is_conj()
+
+
+def is_neg(input: Tensor) -> bool:
+    """Is ``input`` a negative that was not computed yet? Never.
+
+    Example:
+        >>> import pydl
+        >>> pydl.is_neg(pydl.tensor([1j]).conj().imag)
+        False
+    """
+    return input.is_neg()
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The conjugate transposes of matrices (*, m, n).
+
+    Raises:
+        RuntimeError: for a tensor of fewer than 2 dims.
+
+    Example:
+        >>> import pydl
+        >>> pydl.adjoint(pydl.tensor([[1j, 2]]))
+        tensor([[0.-1.j],
+                [2.-0.j]])
+    """
+    return input.adjoint()
+
+
+def _h(self: Tensor) -> Tensor:
+    """The conjugate transpose of a matrix."""
+    if self.dim() != 2:
+        if self.dim() == 0:
+            return self
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor.")
+    return self.transpose(0, 1).conj()
+
+
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor with the dtype of ``other``."""
     return self._to_dtype(other.dtype)
@@ -512,6 +577,11 @@ _METHODS: dict[str, Any] = {
     "cpu": _cpu,
     "resolve_conj": _resolve_conj,
     "resolve_neg": _resolve_conj,
+    "is_conj": _is_conj,
+    "is_neg": _is_conj,
+    "adjoint": _adjoint,
+    "mH": property(_adjoint, doc="The conjugate transposes of matrices (*, m, n)."),
+    "H": property(_h),
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "__array_priority__": 1000,

@@ -8,8 +8,20 @@ from pydl import _C
 from pydl._C import Size, Tensor
 
 __all__ = [
-    "broadcast_shapes", "broadcast_tensors", "einsum", "isin", "meshgrid", "tensordot", "unique", "unique_consecutive",
-]  # fmt: skip
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "cartesian_prod",
+    "einsum",
+    "isin",
+    "meshgrid",
+    "tensordot",
+    "unique",
+    "unique_consecutive",
+]
 
 _ops = _C.functions
 
@@ -51,6 +63,94 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     shape = broadcast_shapes(*(t.shape for t in given))
     return tuple(t.expand(shape) for t in given)
+
+
+def _given(tensors: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """Tensors that were passed one by one or as one sequence."""
+    return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+
+
+def _at_least(name: str, tensors: tuple[Any, ...], ndim: int) -> Any:
+    """Each tensor with dims of size 1 added as NumPy's functions of these names do."""
+
+    def grown(t: Any) -> Tensor:
+        if not isinstance(t, Tensor):
+            raise TypeError(f"{name}(): argument 'tensors' must be Tensors, not {type(t).__name__}")
+        if t.dim() >= ndim:
+            return t
+        if t.dim() == 0:
+            return t.reshape((1,) * ndim)
+        row = t.unsqueeze(0) if t.dim() == 1 else t
+        return row.unsqueeze(-1) if ndim == 3 else row
+
+    if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)):
+        return grown(tensors[0])
+    return tuple(grown(t) for t in _given(tensors))
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """Tensors without dims as vectors of one element, others as they are; a tuple unless there is one tensor.
+
+    Example:
+        >>> import pydl
+        >>> pydl.atleast_1d(pydl.tensor(3))
+        tensor([3])
+    """
+    return _at_least("atleast_1d", tensors, 1)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Tensors of fewer dims as matrices of one row, others as they are; a tuple unless there is one tensor.
+
+    Example:
+        >>> import pydl
+        >>> pydl.atleast_2d(pydl.tensor([3, 4]))
+        tensor([[3, 4]])
+    """
+    return _at_least("atleast_2d", tensors, 2)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Vectors (n) as (1, n, 1), matrices (n, m) as (n, m, 1); a tuple unless there is one tensor.
+
+    Example:
+        >>> import pydl
+        >>> pydl.atleast_3d(pydl.tensor([3, 4])).shape
+        torch.Size([1, 2, 1])
+    """
+    return _at_least("atleast_3d", tensors, 3)
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """The matrix with the given matrices (vectors as rows, numbers as 1 x 1) along its diagonal, zeros elsewhere.
+
+    Raises:
+        RuntimeError: for a tensor of more than two dims.
+
+    Example:
+        >>> import pydl
+        >>> pydl.block_diag(pydl.tensor([[1, 2]]), pydl.tensor(3))
+        tensor([[1, 2, 0],
+                [0, 0, 3]])
+    """
+    return _C.private._block_diag(tensors)
+
+
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All combinations of one element of each vector, one row each, in the order of itertools.product.
+
+    Raises:
+        RuntimeError: for a tensor that is no vector, or vectors of different dtypes.
+
+    Example:
+        >>> import pydl
+        >>> pydl.cartesian_prod(pydl.tensor([1, 2]), pydl.tensor([3, 4]))
+        tensor([[1, 3],
+                [1, 4],
+                [2, 3],
+                [2, 4]])
+    """
+    return _C.private._cartesian_prod(tensors)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

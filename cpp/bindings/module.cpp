@@ -49,7 +49,7 @@ PYBIND11_MODULE(_C, m) {
   using namespace pydl::python;
   PyObject* module = m.ptr();
   if (!init_errors(module) || !init_numpy() || !init_small_types(module) || !init_tensor_type(module) || !init_ops(module, TensorType) ||
-      !init_autograd(module) || !init_functions(module) || !init_module_base(module)) {
+      !init_autograd(module) || !init_functions(module) || !init_dlpack(module) || !init_module_base(module)) {
     throw py::error_already_set();
   }
   m.def("memory_stats", &memory_stats_dict,

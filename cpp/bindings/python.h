@@ -131,5 +131,6 @@ int index_set(PyObject* self, PyObject* key, PyObject* value);
 bool init_autograd(PyObject* module);
 bool init_functions(PyObject* module);
 bool init_module_base(PyObject* module);
+bool init_dlpack(PyObject* module);
 
 }  // namespace pydl::python

@@ -113,6 +113,22 @@ constexpr ArgKind kind_of(std::string_view type) {
   throw "unknown type in an op signature";
 }
 
+// The parser of arguments reads numbers, names, strings and sizes; a tensor, dtype, device or generator can only default to None.
+constexpr bool has_readable_default(const Param& p) {
+  switch (p.kind) {
+    case ArgKind::Tensor:
+    case ArgKind::OptTensor:
+    case ArgKind::Tensors:
+    case ArgKind::DType:
+    case ArgKind::OptDType:
+    case ArgKind::Generator:
+    case ArgKind::Device:
+      return p.default_value.empty() || p.default_value == "None";
+    default:
+      return true;
+  }
+}
+
 constexpr Signature parse_signature(std::string_view text) {
   Signature s;
   const size_t open = text.find('(');
@@ -152,6 +168,7 @@ constexpr Signature parse_signature(std::string_view text) {
     p.default_value = equal == item.npos ? std::string_view() : trim(item.substr(equal + 1));
     p.keyword_only = keyword_only;
     p.kind = kind_of(p.type);
+    if (!has_readable_default(p)) throw "only None can be the default of a parameter of this type";
     if (!keyword_only) s.positional = s.count;
     if (p.default_value.empty()) s.required = s.count;
   }

@@ -15,12 +15,13 @@ __all__ = ["Adam"]
 class _Cohort:
     """Parameters with gradients that have made the same number of steps; they share one ``step`` tensor."""
 
-    __slots__ = ("exp_avg_sqs", "exp_avgs", "indices", "max_exp_avg_sqs", "params", "step")
+    __slots__ = ("exp_avg_sqs", "exp_avgs", "indices", "max_exp_avg_sqs", "params", "states", "step")
 
     def __init__(self, step: float) -> None:
         self.step = pydl.tensor(step, dtype=pydl.float32)
         self.indices: list[int] = []
         self.params: list[Any] = []
+        self.states: list[dict[str, Any]] = []
         self.exp_avgs: list[Any] = []
         self.exp_avg_sqs: list[Any] = []
         self.max_exp_avg_sqs: list[Any] = []
@@ -29,6 +30,7 @@ class _Cohort:
         state["step"] = self.step
         self.indices.append(index)
         self.params.append(param)
+        self.states.append(state)
         self.exp_avgs.append(state["exp_avg"])
         self.exp_avg_sqs.append(state["exp_avg_sq"])
         if amsgrad:
@@ -36,8 +38,15 @@ class _Cohort:
 
     def stale(self, states: Any) -> bool:
         """Whether the optimizer's state is no longer what was gathered (it was loaded, cleared or edited)."""
-        state = states.get(self.params[-1])
-        return state is None or state.get("step") is not self.step or state.get("exp_avg") is not self.exp_avgs[-1]
+        for param, state, first, second in zip(self.params, self.states, self.exp_avgs, self.exp_avg_sqs):
+            if (
+                states.get(param) is not state
+                or state.get("step") is not self.step
+                or state.get("exp_avg") is not first
+                or state.get("exp_avg_sq") is not second
+            ):
+                return True
+        return any(s.get("max_exp_avg_sq") is not largest for s, largest in zip(self.states, self.max_exp_avg_sqs))
 
 
 class _Gathered:

@@ -28,7 +28,7 @@ class _Gathered:
         """Whether the momentum buffers are no longer those in ``state`` (it was loaded or cleared)."""
         if self.state is not state:
             return True
-        return bool(self.buffers) and state.get(self.params[-1], {}).get("momentum_buffer") is not self.buffers[-1]
+        return any(state.get(p, {}).get("momentum_buffer") is not b for p, b in zip(self.params, self.buffers))
 
 
 class SGD(Optimizer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_LAZY = ("checkpoint", "data", "hooks")
+_LAZY = ("checkpoint", "data", "dlpack", "hooks")
 
 
 def __getattr__(name: str) -> Any:

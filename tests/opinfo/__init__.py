@@ -91,6 +91,9 @@ class OpInfo:
     view: bool = False
     random: bool = False  # values are not determined by the arguments
     tolerance: float = 1.0
+    scales: bool = (
+        True  # longer tensors are fine with the samples' other arguments and give a result of no more than their order
+    )
 
     @property
     def op(self) -> Callable[..., Any]:

@@ -55,3 +55,13 @@ for _name in ("dropout", "alpha_dropout"):
     random(
         f"feature_{_name}", ((2, 3, 2), 0.5, True), ((2, 3), 0.5, False), errors=[((ones, 1.5, True), WRONG, "dropout")]
     )
+random("_standard_gamma", ((2, 3),), ((0,),), errors=[((np.ones(2, np.int64),), WRONG, "_standard_gamma")])
+op(
+    "_standard_gamma_grad",
+    lambda a, z: np.asarray(z, np.float64),  # of an exponential number times a: tested in tests/distributions
+    lambda m: iter([Sample(m(0), m(0))]),
+    grad=False,
+    errors=[((np.ones(2), np.ones(3)), WRONG, "_standard_gamma_grad")],
+)
+random("poisson", ((2, 3),), ((0,),), errors=[((-ones,), WRONG, "poisson")])
+random("binomial", ((2, 3), (3,)), ((0,), (0,)), errors=[((ones, np.ones(3, np.float32)), WRONG, "binomial")])

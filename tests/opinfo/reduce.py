@@ -167,6 +167,12 @@ op("var", moments(np.var), variances, errors=[BAD_DIM])
 op("std", moments(np.std), variances, errors=[BAD_DIM])
 op("var_mean", moments(var_mean), variances, errors=[BAD_DIM])
 op(
+    "std_mean",
+    moments(lambda a, **kw: (np.std(a, **kw), np.mean(a, axis=kw["axis"], keepdims=kw["keepdims"]))),
+    variances,
+    errors=[BAD_DIM],
+)
+op(
     "logsumexp",
     lambda a, dim, keepdim=False: special.logsumexp(a, axis=dim, keepdims=keepdim),
     lambda m: iter([Sample(m(3), 0), Sample(m(2, 3), (0, 1), True), Sample(m(2, 3, 4), -2)]),

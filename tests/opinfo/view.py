@@ -164,6 +164,7 @@ v(
     S(((2, 3), (3,)), ((2, 3), (2, 1))),
     view=False,
     errors=[((np.ones(3), (2,)), WRONG, "sum_to_size")],
+    scales=False,
 )
 v("clone Tensor.contiguous", lambda a: a, S(((2, 3),), ((),), ((0, 2),)), view=False)
 v("Tensor._to_dtype", None, lambda m: iter(()), view=False, grad=False, torch_name="-")

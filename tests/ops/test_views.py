@@ -28,7 +28,9 @@ def same(a: Any, b: Any) -> bool:
     return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=np.asarray(a).dtype.kind in "fc"))
 
 
-@pytest.mark.parametrize("info", [pytest.param(i, id=i.name) for i in OPS if not i.random and i.name != "as_strided"])
+@pytest.mark.parametrize(
+    "info", [pytest.param(i, id=i.name) for i in OPS if not i.random and "as_strided" not in i.name]
+)
 def test_strided_inputs_give_the_same(info: OpInfo) -> None:
     for dtype in ("float32", "int64"):
         if dtype not in info.dtypes:

@@ -132,3 +132,16 @@ def test_named_parameters():
     layer = pydl.nn.Linear(2, 1)
     optimizer = SGD(layer.named_parameters())
     assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+
+
+@pytest.mark.parametrize("state", ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"])
+def test_state_that_cannot_be_written(state):
+    w = pydl.ones(3, requires_grad=True)
+    optimizer = Adam([w], amsgrad=True)
+    w.grad = pydl.ones(3)
+    optimizer.step()
+    before = w.tolist()
+    optimizer.state[w][state] = pydl.zeros(1).expand(3)
+    with pytest.raises(RuntimeError, match=f"{state}s\\[0\\] cannot be written"):
+        optimizer.step()
+    assert w.tolist() == before

@@ -92,6 +92,7 @@ def test_no_placeholders() -> None:
     found = [
         str(p.relative_to(ROOT))
         for p in sources("cpp/**/*.h", "cpp/**/*.cpp", "pydl/**/*.py", "tests/**/*.py")
+        if p.name != "new_op.py"  # whose text it is to write them
         if word in p.read_text() or "FIX" + "ME" in p.read_text()
     ]
     assert not found, found

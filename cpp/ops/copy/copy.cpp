@@ -216,4 +216,10 @@ Example:
     tensor([0., 0.])
 )doc");
 
+// What a function written in Python found goes to its out= through this op, with the checks that all ops share.
+Tensor result_of(const Tensor& input) { return input; }
+PYDL_OP(result_of, "_result(input: Tensor) -> Tensor", Private | Out, R"doc(
+`input` itself; with `out=` its values are written there.
+)doc");
+
 }  // namespace pydl

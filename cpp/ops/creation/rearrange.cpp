@@ -36,8 +36,12 @@ Tensor keep_triangle(const char* op, const Tensor& input, int64_t diagonal, bool
   const Tensor out = where(mask, original(input, dest), Operand(Scalar(false)));
   return deliver(op, out, dest, {input});
 }
+}  // namespace
+
 Tensor tril(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("tril", input, diagonal, true, dest); }
 Tensor triu(const Tensor& input, int64_t diagonal, const Dest& dest) { return keep_triangle("triu", input, diagonal, false, dest); }
+
+namespace {
 
 Tensor triangle_positions(const char* op, int64_t row, int64_t col, int64_t offset, bool lower, std::optional<DType> dtype) {
   PYDL_CHECK(row >= 0 && col >= 0, Error, op, "(): row and col must be non-negative, got ", row, " and ", col);
@@ -49,6 +53,8 @@ Tensor tril_indices(int64_t row, int64_t col, int64_t offset, std::optional<DTyp
 Tensor triu_indices(int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype, Device) {
   return triangle_positions("triu_indices", row, col, offset, false, dtype);
 }
+
+}  // namespace
 
 Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2) {
   PYDL_CHECK(input.ndim() >= 1, ShapeError, "diag_embed(): input must have at least one dimension");
@@ -62,6 +68,9 @@ Tensor diag_embed(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim
   static_cast<void>(checked_numel(sizes, input.item_size(), "diag_embed"));
   return scatter_view(input, sizes, [offset, a, c](const Tensor& t) { return diagonal(t, offset, a, c); });
 }
+
+namespace {
+
 Tensor diag(const Tensor& input, int64_t diagonal_) {
   PYDL_CHECK(input.ndim() == 1 || input.ndim() == 2, ShapeError, "diag(): Supports 1D or 2D tensors. Got ", input.ndim(), "D");
   return input.ndim() == 1 ? diag_embed(input, diagonal_, 0, 1) : clone(diagonal(input, diagonal_, 0, 1));

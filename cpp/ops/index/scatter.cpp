@@ -109,9 +109,7 @@ Tensor covered(Tensor src, const Tensor& index) {
 Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& input, int64_t dim, const Tensor& index_, const Tensor& src_,
                     const Dest& dest) {
   const int d = wrap_dim(dim, input.ndim(), op);
-  check_scatter(op, input, index_, d, src_);
-  const Tensor index = int64_index(op, index_);
-  check_indices(op, index, input.ndim() ? input.size(d) : 1, d);
+  const Tensor index = check_scatter_arguments(op, input, d, index_, src_);
   const Tensor src = covered(src_, index);
   const Tensor out = begin_write(op, input, dest);
   if (index.numel()) {
@@ -131,6 +129,13 @@ Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& i
 }
 
 }  // namespace
+
+Tensor check_scatter_arguments(const char* op, const Tensor& input, int d, const Tensor& index, const Tensor& src) {
+  check_scatter(op, input, index, d, src);
+  const Tensor at = int64_index(op, index);
+  check_indices(op, at, input.ndim() ? input.size(d) : 1, d);
+  return at;
+}
 
 Tensor scatter_src(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src, const Dest& dest) {
   return scatter_with("scatter", "ScatterBackward0", false, input, dim, index, src, dest);

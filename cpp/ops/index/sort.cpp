@@ -1,4 +1,6 @@
 // Order and counting.
+#include "ops/index/sort.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -181,9 +183,15 @@ std::tuple<Tensor, Tensor> ordered(const char* op, const char* node, const Tenso
   return {values, indices};
 }
 
+}  // namespace
+
 std::tuple<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending, bool) {
   return ordered("sort", "SortBackward0", input, dim, std::nullopt, descending);
 }
+
+namespace {
+
+Tensor msort(const Tensor& input) { return std::get<0>(sort(input, 0, false, false)); }
 Tensor argsort(const Tensor& input, int64_t dim, bool descending, bool) {
   const autograd::GradGuard off(false);
   return std::get<1>(ordered("argsort", "", input, dim, std::nullopt, descending));
@@ -204,12 +212,18 @@ std::tuple<Tensor, Tensor> kthvalue(const Tensor& input, int64_t k, int64_t dim,
   return {squeeze(values, IntSpan(dims)), squeeze(indices, IntSpan(dims))};
 }
 
-// The lower of the two middle values; the first NaN if there is one.
-std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool keepdim) {
-  const int d = wrap_dim(dim, input.ndim(), "median");
+// Where the median stands among n sorted values of which the first `known` are no NaN: the lower of the two in the
+// middle; the first NaN if there is one, unless they are skipped.
+int64_t median_place(int64_t n, int64_t known, bool skip_nan) {
+  if (!skip_nan) return known < n ? known : (n - 1) / 2;
+  return std::max<int64_t>(known - 1, 0) / 2;
+}
+
+std::tuple<Tensor, Tensor> median_along(const char* op, const Tensor& input, int64_t dim, bool keepdim, bool skip_nan) {
+  const int d = wrap_dim(dim, input.ndim(), op);
   const int64_t n = input.ndim() ? input.size(d) : 1;
-  PYDL_CHECK(n > 0, IndexError, "median(): Expected reduction dim ", d, " to have non-zero size.");
-  auto [values, indices] = ordered("median", "MedianBackward1", input, d, std::nullopt, false);
+  PYDL_CHECK(n > 0, IndexError, op, "(): Expected reduction dim ", d, " to have non-zero size.");
+  auto [values, indices] = ordered(op, "MedianBackward1", input, d, std::nullopt, false);
   if (input.ndim() == 0) return {values, indices};
   Tensor at;
   {
@@ -217,15 +231,12 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
     const Tensor rows = contiguous(transpose(values, d, -1));
     Dims shape = rows.sizes();
     shape.back() = 1;
-    at = empty(shape, DType::Int64, "median");
+    at = empty(shape, DType::Int64, op);
     const Tensor wide = to_dtype(rows, is_floating(rows.dtype()) ? DType::Float64 : rows.dtype());
     for (int64_t r = 0; r < at.numel(); ++r) {
-      int64_t place = (n - 1) / 2;
-      if (wide.dtype() == DType::Float64 && std::isnan(wide.data<double>()[r * n + n - 1])) {
-        place = n - 1;
-        while (place > 0 && std::isnan(wide.data<double>()[r * n + place - 1])) --place;
-      }
-      at.data<int64_t>()[r] = place;
+      int64_t known = n;
+      while (wide.dtype() == DType::Float64 && known > 0 && std::isnan(wide.data<double>()[r * n + known - 1])) --known;
+      at.data<int64_t>()[r] = median_place(n, known, skip_nan);
     }
     at = contiguous(transpose(at, d, -1));
   }
@@ -235,9 +246,52 @@ std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool kee
   const int64_t dims[] = {d};
   return {squeeze(values, IntSpan(dims)), squeeze(indices, IntSpan(dims))};
 }
-Tensor median_all(const Tensor& input) {
+std::tuple<Tensor, Tensor> median_dim(const Tensor& input, int64_t dim, bool keepdim) {
+  return median_along("median", input, dim, keepdim, false);
+}
+std::tuple<Tensor, Tensor> nanmedian_dim(const Tensor& input, int64_t dim, bool keepdim) {
+  return median_along("nanmedian", input, dim, keepdim, true);
+}
+Tensor median_flat(const char* op, const Tensor& input, bool skip_nan) {
   if (input.numel() == 0 && is_floating(input.dtype())) return scalar_tensor(Scalar(static_cast<double>(NAN)), input.dtype());
-  return std::get<0>(median_dim(reshape(input, Dims{input.numel()}), 0, false));
+  return std::get<0>(median_along(op, reshape(input, Dims{input.numel()}), 0, false, skip_nan));
+}
+Tensor median_all(const Tensor& input) { return median_flat("median", input, false); }
+Tensor nanmedian_all(const Tensor& input) { return median_flat("nanmedian", input, true); }
+
+// The most frequent value of each row, the smallest of several, and the last place where it stands.
+std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) {
+  const int d = wrap_dim(dim, input.ndim(), "mode");
+  const int64_t n = input.ndim() ? input.size(d) : 1;
+  PYDL_CHECK(n > 0, IndexError, "mode(): Expected reduction dim ", d, " to have non-zero size.");
+  PYDL_CHECK(!is_complex(input.dtype()), NotImplemented, "mode(): not implemented for ", input.dtype());
+  Tensor indices;
+  {
+    const autograd::GradGuard off(false);
+    const Tensor rows = contiguous(input.ndim() ? transpose(input, d, -1) : reshape(input, Dims{1}));
+    const Tensor positions = order("mode", rows, n, false), v = to_dtype(rows, compute_type(rows.dtype()));
+    Dims shape = rows.sizes();
+    shape.back() = 1;
+    indices = empty(shape, DType::Int64, "mode");
+    by_real_type("mode", v.dtype(), [&]<class T>(T) {
+      for (int64_t r = 0; r < indices.numel(); ++r) {
+        const int64_t* p = positions.data<int64_t>() + r * n;
+        const T* x = v.data<T>() + r * n;
+        int64_t best = 0, start = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          if (i && !(x[p[i]] == x[p[i - 1]])) start = i;
+          if (i - start + 1 <= best) continue;
+          best = i - start + 1;
+          indices.data<int64_t>()[r] = p[i];
+        }
+      }
+    });
+    indices = input.ndim() ? contiguous(transpose(indices, d, -1)) : reshape(indices, IntSpan());
+  }
+  const Tensor values = gather(input, d, indices);
+  if (keepdim || input.ndim() == 0) return {values, indices};
+  const int64_t dims[] = {d};
+  return {squeeze(values, IntSpan(dims)), squeeze(indices, IntSpan(dims))};
 }
 
 // ---- distinct values -------------------------------------------------------------------------------------------
@@ -335,6 +389,32 @@ Example:
 )doc");
 PYDL_OP(median_dim, "median(input: Tensor, dim: int, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out,
         R"doc()doc");
+PYDL_OP(nanmedian_all, "nanmedian(input: Tensor) -> Tensor", Function | Method, R"doc(
+The middle one of the elements that are not NaN, the lower of two. With `dim`, a named tuple (values, indices) along it.
+
+Example:
+    >>> pydl.nanmedian(pydl.tensor([3., float('nan'), 1., 2.]))
+    tensor(2.)
+)doc");
+PYDL_OP(nanmedian_dim, "nanmedian(input: Tensor, dim: int, keepdim: bool = False) -> (values: Tensor, indices: Tensor)",
+        Function | Method | Out, R"doc()doc");
+PYDL_OP(mode, "mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> (values: Tensor, indices: Tensor)", Function | Method | Out,
+        R"doc(
+The most frequent element along `dim`, the smallest of several, and the last position where it stands.
+
+Raises IndexError for a dim of size 0.
+
+Example:
+    >>> pydl.mode(pydl.tensor([3, 1, 3, 1, 2])).values
+    tensor(1)
+)doc");
+PYDL_OP(msort, "msort(input: Tensor) -> Tensor", Function | Method | Out, R"doc(
+The elements in order along dim 0.
+
+Example:
+    >>> pydl.msort(pydl.tensor([3, 1, 2]))
+    tensor([1, 2, 3])
+)doc");
 PYDL_OP(unique_values, "_unique(input: Tensor) -> (Tensor, Tensor, Tensor)", Private, R"doc()doc");
 PYDL_OP(bincount, "bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor", Function | Method, R"doc(
 How often each of 0, 1, ... occurs in a vector of integers, or the sum of its weights.

@@ -54,12 +54,21 @@ void check_params(const char* op, TensorSpan params) {
   }
 }
 
+// State that a step writes to.
+void check_state(const char* op, const char* argument, TensorSpan list, TensorSpan params, bool may_be_empty) {
+  check_list(op, argument, list, params, may_be_empty);
+  for (size_t i = 0; i < list.size(); ++i) {
+    PYDL_CHECK(!list[i]->storage->read_only() && !has_internal_overlap(list[i]), Error, op, "(): the memory of ", argument, "[", i,
+               "] cannot be written");
+  }
+}
+
 void sgd(TensorSpan params, TensorSpan grads, TensorSpan momentum_buffers, double lr, double momentum, double dampening,
          double weight_decay, bool nesterov, bool maximize, bool first_step) {
   const autograd::GradGuard off(false);
   check_params("sgd_step", params);
   check_list("sgd_step", "grads", grads, params, false);
-  check_list("sgd_step", "momentum_buffers", momentum_buffers, params, momentum == 0);
+  check_state("sgd_step", "momentum_buffers", momentum_buffers, params, momentum == 0);
   Buffers memory;
   std::vector<SgdTensor> tensors;
   for (size_t i = 0; i < params.size(); ++i) {
@@ -82,9 +91,9 @@ void adam(TensorSpan params, TensorSpan grads, TensorSpan exp_avgs, TensorSpan e
   const autograd::GradGuard off(false);
   check_params("adam_step", params);
   check_list("adam_step", "grads", grads, params, false);
-  check_list("adam_step", "exp_avgs", exp_avgs, params, false);
-  check_list("adam_step", "exp_avg_sqs", exp_avg_sqs, params, false);
-  check_list("adam_step", "max_exp_avg_sqs", max_exp_avg_sqs, params, !amsgrad);
+  check_state("adam_step", "exp_avgs", exp_avgs, params, false);
+  check_state("adam_step", "exp_avg_sqs", exp_avg_sqs, params, false);
+  check_state("adam_step", "max_exp_avg_sqs", max_exp_avg_sqs, params, !amsgrad);
   Buffers memory;
   std::vector<AdamTensor> tensors;
   for (size_t i = 0; i < params.size(); ++i) {

@@ -210,6 +210,17 @@ std::tuple<Tensor, Tensor> var_mean(const Tensor& input, std::optional<IntSpan> 
   return moments("var_mean", ReduceOp::Var, input, dim, correction_of(correction, unbiased), keepdim, true);
 }
 
+std::tuple<Tensor, Tensor> std_mean(const Tensor& input, std::optional<IntSpan> dim, std::optional<bool> unbiased, bool keepdim,
+                                    const Scalar& correction) {
+  return moments("std_mean", ReduceOp::Std, input, dim, correction_of(correction, unbiased), keepdim, true);
+}
+std::tuple<Tensor, Tensor> var_mean_all(const Tensor& input, bool unbiased) {
+  return var_mean(input, std::nullopt, unbiased, false, Scalar(1));
+}
+std::tuple<Tensor, Tensor> std_mean_all(const Tensor& input, bool unbiased) {
+  return std_mean(input, std::nullopt, unbiased, false, Scalar(1));
+}
+
 }  // namespace
 
 Tensor var(const Tensor& input, std::optional<IntSpan> dim, const Scalar& correction, bool keepdim) {
@@ -247,6 +258,19 @@ Example:
     >>> pydl.var_mean(pydl.tensor([1., 2., 3.]))
     (tensor(1.), tensor(2.))
 )doc");
+
+PYDL_OP(var_mean_all, "var_mean(input: Tensor, unbiased: bool) -> (Tensor, Tensor)", Function, R"doc()doc");
+PYDL_OP(std_mean,
+        "std_mean(input: Tensor, dim: int | Size | None = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Number "
+        "= 1) -> (Tensor, Tensor)",
+        Function, R"doc(
+Standard deviation and mean in one pass.
+
+Example:
+    >>> pydl.std_mean(pydl.tensor([1., 2., 3.]))
+    (tensor(1.), tensor(2.))
+)doc");
+PYDL_OP(std_mean_all, "std_mean(input: Tensor, unbiased: bool) -> (Tensor, Tensor)", Function, R"doc()doc");
 
 // ---- norms -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-// Running sums and products.
+#include "ops/reduce/scan.h"
+
 #include "ops/copy/copy.h"
 #include "ops/creation/creation.h"
 #include "ops/creation/rearrange.h"
@@ -41,6 +42,8 @@ DType scan_dtype(const Tensor& input, std::optional<DType> dtype) {
   return dtype.value_or(is_integral_or_bool(input.dtype()) ? DType::Int64 : input.dtype());
 }
 
+}  // namespace
+
 Tensor cumsum_along(const Tensor& input, int d) {
   const Tensor out = scan_raw("cumsum", ScanOp::Sum, input, d);
   if (needs_grad(input)) {
@@ -52,7 +55,7 @@ Tensor cumsum_along(const Tensor& input, int d) {
   return out;
 }
 
-Tensor cumprod_along(const Tensor& input, int d);
+namespace {
 
 // grad x_k = sum over j >= k of g_j * (product of x_0 .. x_j without x_k).
 Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int d) {
@@ -67,6 +70,8 @@ Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int d
   return parts.empty() ? mul(g, Operand(0)) : cat(parts, d);
 }
 
+}  // namespace
+
 Tensor cumprod_along(const Tensor& input, int d) {
   const Tensor out = scan_raw("cumprod", ScanOp::Prod, input, d);
   if (needs_grad(input)) {
@@ -76,6 +81,8 @@ Tensor cumprod_along(const Tensor& input, int d) {
   }
   return out;
 }
+
+namespace {
 
 Tensor written(const char* op, const Tensor& out, const Dest& dest, const Tensor& input) {
   PYDL_CHECK(!dest.is_inplace() || dest.tensor().dtype() == out.dtype(), Error, op,

@@ -159,6 +159,20 @@ Example:
     >>> pydl.ones(2, 3).transpose_(0, 1).shape
     torch.Size([3, 2])
 )doc");
+PYDL_OP(transpose_, "swapdims_(input: Tensor, dim0: int, dim1: int) -> Tensor", Method | InplaceOnly, R"doc(
+Alias of `transpose_`.
+
+Example:
+    >>> pydl.ones(2, 3).swapdims_(0, 1).shape
+    torch.Size([3, 2])
+)doc");
+PYDL_OP(transpose_, "swapaxes_(input: Tensor, axis0: int, axis1: int) -> Tensor", Method | InplaceOnly, R"doc(
+Alias of `transpose_`.
+
+Example:
+    >>> pydl.ones(2, 3).swapaxes_(0, 1).shape
+    torch.Size([3, 2])
+)doc");
 PYDL_OP(t_, "t_(input: Tensor) -> Tensor", Method | InplaceOnly, R"doc(
 `t` of this tensor itself.
 

@@ -113,6 +113,13 @@ Example:
     >>> pydl.ones(2, 3).swapaxes(0, 1).shape
     torch.Size([3, 2])
 )doc");
+PYDL_OP(transpose, "swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor", Function | Method, R"doc(
+Alias of `transpose`.
+
+Example:
+    >>> pydl.ones(2, 3).swapdims(0, 1).shape
+    torch.Size([3, 2])
+)doc");
 PYDL_OP(t, "t(input: Tensor) -> Tensor", Function | Method, R"doc(
 The transpose of a matrix; tensors of fewer dims are returned as they are.
 
@@ -426,6 +433,13 @@ Example:
     >>> pydl.ones(2, 3, 5).movedim(0, -1).shape
     torch.Size([3, 5, 2])
 )doc");
+PYDL_OP(movedim, "moveaxis(input: Tensor, source: int | Size, destination: int | Size) -> Tensor", Function | Method, R"doc(
+Alias of `movedim`.
+
+Example:
+    >>> pydl.ones(2, 3, 5).moveaxis(0, -1).shape
+    torch.Size([3, 5, 2])
+)doc");
 
 Tensor detach(const Tensor& input) {
   Tensor v = raw_alias(input);
@@ -506,6 +520,11 @@ Example:
 
 // ---- several views at once -------------------------------------------------------------------------------------
 
+void check_parts(const char* op, int64_t parts) {
+  constexpr int64_t kMost = int64_t{1} << 22;  // each part is an object of its own: some GB of them
+  PYDL_CHECK(parts <= kMost, OutOfMemoryError, op, "(): ", parts, " tensors are more than the ", kMost, " that one call may make");
+}
+
 namespace {
 
 // One node for all parts, so that their gradients meet in one tensor.
@@ -539,6 +558,7 @@ std::vector<Tensor> record_parts(const char* name, const Tensor& input, std::vec
 std::vector<Tensor> unbind(const Tensor& input, int64_t dim) {
   PYDL_CHECK(input.ndim() > 0, Error, "unbind(): cannot be applied to a 0-dim tensor.");
   const int d = wrap_dim(dim, input.ndim(), "unbind");
+  check_parts("unbind", input.size(d));
   std::vector<Tensor> parts;
   {
     const autograd::GradGuard off(false);
@@ -587,6 +607,7 @@ std::vector<Tensor> split(const Tensor& input, int64_t size, int64_t dim) {
   PYDL_CHECK(input.ndim() > 0, Error, "split(): cannot be applied to a 0-dim tensor.");
   const int64_t n = input.size(wrap_dim(dim, input.ndim(), "split"));
   PYDL_CHECK(size > 0 || (size == 0 && n == 0), Error, "split(): split_size must be positive, got ", size);
+  check_parts("split", size ? n / size : 0);
   std::vector<int64_t> sizes;
   for (int64_t at = 0; at < n; at += std::min(size, n - at)) sizes.push_back(std::min(size, n - at));
   if (sizes.empty()) sizes.push_back(0);

@@ -27,6 +27,9 @@ Tensor imag(const Tensor& input);
 std::vector<Tensor> unbind(const Tensor& input, int64_t dim);
 std::vector<Tensor> split_sizes(const Tensor& input, IntSpan sizes, int64_t dim);
 
+// Throws for a number of tensors that no call should make.
+void check_parts(const char* op, int64_t parts);
+
 // ---- for other ops ---------------------------------------------------------------------------------------------
 
 // Marks `view` as a view of `base` (for in-place writes) and returns it.

@@ -14,7 +14,7 @@ linear = _nn.linear
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x1 @ A @ x2 + b`` for each output feature.
 
-    Shapes: input1 (*, m), input2 (*, n), weight (out, m, n), bias (out), result (*, out).
+    Shapes: input1 `(*, m)`, input2 `(*, n)`, weight `(out, m, n)`, bias `(out)`, result `(*, out)`.
 
     Raises:
         RuntimeError: sizes that do not fit.
@@ -53,7 +53,7 @@ def embedding(
 ) -> Tensor:
     """The rows of ``weight`` that ``input`` names; row ``padding_idx`` gets no gradient.
 
-    Shapes: input any, weight (rows, features), result (*input, features). With ``max_norm`` longer rows among those
+    Shapes: input any, weight `(rows, features)`, result `(*input, features)`. With ``max_norm`` longer rows among those
     used are shortened in place first.
 
     Raises:
