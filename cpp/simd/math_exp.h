@@ -145,13 +145,9 @@ PYDL_INLINE Vec<T> expm1(Vec<T> x) {
 template <class T>
 PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
   const ScaledExp<T> e = scaled_exp(-min_second(Vec<T>(T(sizeof(T) == 4 ? 112 : 760)), abs(x)));
-  const Vec<T> value = e.value(), d = T(1) + value, d_lo = (T(1) - d) + value;
-  Vec<T> y = reciprocal(d);
-  if constexpr (kHasFma) {
-    y = mul_add(neg_mul_add(d_lo, y, neg_mul_add(d, y, Vec<T>(T(1)))), y, y);
-  } else {
-    y = y - (d_lo * y) * y;
-  }
+  const Vec<T> value = e.value(), d = T(1) + value;
+  Vec<T> y = T(1) / d;
+  if constexpr (!kHasFma) y = y - (((T(1) - d) + value) * y) * y;  // what 1 + e lost, where e.times() rounds twice
   return select(x < T(0), e.times(y), y);
 }
 
@@ -202,6 +198,14 @@ struct LogParts {
 template <class T>
 PYDL_INLINE LogParts<T> log_parts(Vec<T> x) {
 #if PYDL_ISA_LEVEL == 2
+  if constexpr (sizeof(T) == 8) {
+    const __m512d m = _mm512_maskz_getmant_pd(0xff, x.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
+    const __m512d e = _mm512_maskz_getexp_pd(0xff, x.raw), one = _mm512_set1_pd(1.0);
+    const __mmask8 upper = _mm512_cmp_pd_mask(m, _mm512_set1_pd(0x1.6a09e667f3bcdp+0), _CMP_GE_OQ);
+    const Vec<double> exponent = _mm512_mask_add_pd(e, upper, e, one);
+    const Vec<double> fraction = Vec<double>(_mm512_mask_mul_pd(m, upper, m, _mm512_set1_pd(0.5))) - 1.0;
+    return {exponent, fraction, (Vec<int64_t>::Raw)_mm512_maskz_cvtpd_epi64(0xff, exponent.raw)};
+  }
   if constexpr (sizeof(T) == 4) {
     const __m512 m = _mm512_maskz_getmant_ps(0xffff, x.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
     const __m512 e = _mm512_maskz_getexp_ps(0xffff, x.raw), one = _mm512_set1_ps(1.0f);
@@ -274,16 +278,19 @@ PYDL_INLINE Vec<T> log_combine(const LogParts<T>& p, const LogBase<T>& base, Vec
 // Zero gives -inf, negative NaN, +inf itself.
 template <class T>
 PYDL_INLINE Vec<T> log_specials(Vec<T> x, Vec<T> y) {
-  using F = FloatTraits<T>;
 #if PYDL_ISA_LEVEL == 2
   // By class of x, from the lowest four bits: NaN and NaN keep x, 0 gives -inf, 1 y, -inf NaN, inf itself, x < 0 NaN, x > 0 y.
   if constexpr (sizeof(T) == 4) {
     return Vec<T>(_mm512_fixupimm_ps(y.raw, x.raw, _mm512_set1_epi32(0x03530422), 0));
+  } else {
+    return Vec<T>(_mm512_fixupimm_pd(y.raw, x.raw, _mm512_set1_epi64(0x03530422), 0));
   }
-#endif
+#else
+  using F = FloatTraits<T>;
   y = select(x == F::infinity, x, y);
   y = select(x == T(0), Vec<T>(-F::infinity), y);
   return select(x >= T(0), y, Vec<T>(F::quiet_nan));
+#endif
 }
 template <class T>
 PYDL_INLINE Vec<T> log_in_base(Vec<T> x, const LogBase<T>& base) {
