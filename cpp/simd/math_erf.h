@@ -104,12 +104,13 @@ PYDL_INLINE NormalTail<double> normal_tail(Vec<double> a) {
 }
 
 // exp(-x^2) t P(t), t = 1 / (1 + 0.296875 x), for x >= 0.
-inline constexpr double kErfcSeries[] = {0x1.7029f7d3c5249p-2,  0x1.526c2f415c14cp-1,   0x1.ff5d25006f057p-1, 0x1.391d6876a592p+0,
-                                         0x1.2c441271b021dp+0,  0x1.9f5ab4d851d1dp-1,   0x1.38fc2d5163339p-2, -0x1.17462964f0ab7p-4,
-                                         -0x1.3a4cd78b7b91p-3,  -0x1.572c89c3482f1p-5,  0x1.b2726c3f1a7c2p-5, 0x1.195dd8bc96f97p-5,
-                                         -0x1.47a4196b5a492p-6, -0x1.50480fdf3b071p-6,  0x1.48d37c0e07e49p-7, 0x1.7f501a018fecap-7,
-                                         -0x1.bf64df01dd986p-8, -0x1.a1c10d215325cp-8,  0x1.58f22b6acf18bp-8, 0x1.87d30aeb5bdd4p-9,
-                                         -0x1.d20f8dcc7e475p-9, -0x1.d51ca00f676a3p-11, 0x1.71be329b31a58p-10};
+inline constexpr double kErfcCentre = 0.46875;
+inline constexpr double kErfcSeries[] = {0x1.38c0e5959b94ap-2,  0x1.013a5e2376486p-1,  0x1.6bab0e34c7bfep-1,  0x1.b2e4aa6555818p-1,
+                                         0x1.ab121b8466ae0p-1,  0x1.4441e16fd70eep-1,  0x1.43da0b87223ebp-2,  0x1.e16e4cace1d03p-6,
+                                         -0x1.a352af16626dbp-4, -0x1.2970aaa6cfc61p-4, 0x1.73b3a244e7766p-7,  0x1.5119b40bc667ap-5,
+                                         0x1.076169e687eaap-7,  -0x1.5af3f89c5a9e8p-6, -0x1.2b5a3f70d8f37p-7, 0x1.898e0302d8118p-7,
+                                         0x1.c4b6fcd9b66a0p-8,  -0x1.06e31a8794a85p-7, -0x1.1c24a236437d7p-8, 0x1.87d0f56d484a6p-8,
+                                         0x1.9b49971feb242p-10, -0x1.df4272328e2e9p-9, 0x1.227b23257931ep-11, 0x1.052045c0222c7p-11};
 PYDL_INLINE Vec<double> erfc_positive(Vec<double> x) {
   x = min_second(Vec<double>(28.0), x);
   const Pair<double> square = two_product(x, -x);
@@ -117,7 +118,7 @@ PYDL_INLINE Vec<double> erfc_positive(Vec<double> x) {
   const TailArgument<double> at = tail_argument(x, 0.296875, 2.2764, 0.4944, 1.0481);
   const Vec<double> density = e.r + e.tail;
   return scaled_product(e.n, mul_add(at.correction, density + 1.0, density), {at.t, Vec<double>(0.0)},
-                        polynomial_two_words(at.t - 0.5625, kErfcSeries));
+                        polynomial_two_words(at.t - kErfcCentre, kErfcSeries));
 }
 
 // x Phi(x), with the normal distribution function Phi. Small steps towards x where it is positive: x - x (1 - Phi(x)).

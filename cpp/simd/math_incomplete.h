@@ -182,7 +182,7 @@ inline double erfcx_scalar(double x) {
     const double z = 0.5 / (x * x);
     return (1 - z * (1 - z * (3 - z * (15 - z * (105 - z * (945 - 10395 * z)))))) / (x * root_pi);
   }
-  const double t = 1 / (1 + 0.296875 * x), u = t - 0.5625;
+  const double t = 1 / (1 + 0.296875 * x), u = t - kErfcCentre;
   double p = 0;
   for (int i = static_cast<int>(sizeof(kErfcSeries) / sizeof(double)) - 1; i >= 0; --i) p = p * u + kErfcSeries[i];
   return x == x ? t * p : x;

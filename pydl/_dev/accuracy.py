@@ -124,7 +124,7 @@ def cases() -> list[Case]:
 
 
 def ulps(got: np.ndarray, exact: np.ndarray, rest: Any = 0.0) -> np.ndarray:
-    """|got - (exact + rest)| in last places of the result's format; infinite for a wrong NaN, infinity or sign of zero."""
+    """|got - (exact + rest)| in last places of the format; infinite for a wrong NaN, infinity or sign of zero."""
     info = np.finfo(got.dtype)
     with np.errstate(all="ignore"):
         rounded = exact.astype(got.dtype)
@@ -254,10 +254,10 @@ def table(found: dict[str, Errors], stride: int, count: int) -> str:
     lines = [
         "# Accuracy",
         "",
-        "The largest errors found, in units in the last place of the exact result, for each instruction-set level. float32: "
-        f"every {f'{stride}th' if stride > 1 else 'one'} of the 2^32 numbers against float64; float64: {count} samples "
-        "against 200 bits. NaN, infinities, zeros and their signs, and denormals are counted too. Made by "
-        "`python -m pydl._dev.accuracy`; `tests/ops/test_accuracy.py` holds the bounds.",
+        "The largest errors found, in units in the last place of the exact result, for each instruction-set level. "
+        f"float32: every {f'{stride}th' if stride > 1 else 'one'} of the 2^32 numbers against float64; "
+        f"float64: {count} samples against 200 bits. NaN, infinities, zeros and their signs, and denormals are counted "
+        "too. Made by `python -m pydl._dev.accuracy`; `tests/ops/test_accuracy.py` holds the bounds.",
         "",
     ]
     heads = [f"{dtype} {level}" for dtype in ("float32", "float64") for level in found]
