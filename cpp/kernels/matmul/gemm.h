@@ -18,10 +18,12 @@ struct GemmOutput {
   bool relu;
 };
 
-// Memory that the caller will read next; fetched while the block is multiplied.
-struct NextRows {
+// Memory that the caller will read next, as runs of `count` lines that are `step` bytes apart, each run `jump` bytes after
+// the last line of the one before. A line is fetched with each step along k, at most `total` of them: the processor's own
+// prefetchers stop at the end of a page.
+struct ReadAhead {
   const char* p;
-  int64_t stride, rows, bytes;
+  int64_t step, count, jump, total;
 };
 
 // c[m, n] (row stride c_row, column stride 1) from a[m, k] and b[k, n] (column stride 1 inside a panel).
@@ -36,7 +38,7 @@ struct GemmBlock {
   T* c;
   int64_t c_row;
   GemmOutput<T> out;
-  NextRows next;
+  ReadAhead next;
 };
 
 // Few rows: y[i, j] = sum_p a[i, p] * b(p, j) for i < m <= kMaxSkinnyRows, y contiguous with row stride y_row.

@@ -24,6 +24,9 @@ constexpr int64_t kDirectBytes = 192 * 1024;
 constexpr int64_t kMaxSplits = 16;
 // Slivers of a that are packed together where its columns are contiguous: whole cache lines are read.
 constexpr int64_t kSliverGroup = 8;
+// Up to this many rows of c, packing b is a large part of the work: narrow blocks, the next one fetched meanwhile.
+constexpr int64_t kThinRows = 96;
+constexpr int64_t kThinBytes = 512;
 constexpr int64_t kSplitElements = 512 * 512;
 
 thread_local Workspace a_space, b_space, c_space;
@@ -125,51 +128,114 @@ void run_direct(const Problem<T>& p) {
 
 // ---- general: Goto blocking on one thread ----
 
+// Equal blocks of k: a thin last one costs a pass over c.
+template <class T>
+int64_t k_block(int64_t k) {
+  return ceil_div(ceil_div(k, ceil_div(k, int64_t{table<T>().kc})), 8) * 8;
+}
+
+// Equal blocks of columns, whole panels of at most `widest`.
+int64_t column_block(int64_t n, int64_t nr, int64_t widest) {
+  const int64_t panels = ceil_div(n, nr);
+  return ceil_div(panels, ceil_div(panels * nr, widest)) * nr;
+}
+
+// The part of the output that belongs to rows [pc, pc + k) of b and columns from jc.
+template <class T>
+GemmOutput<T> block_output(const Problem<T>& p, int64_t pc, int64_t k, int64_t jc) {
+  GemmOutput<T> out = p.out;
+  if (pc > 0) out.beta = 1;
+  if (pc + k < p.k) out.bias_n = out.bias_m = nullptr, out.relu = false;
+  out.bias_n = shift(out.bias_n, jc);
+  return out;
+}
+
+template <class T>
+const char* b_at(const Problem<T>& p, int64_t pc, int64_t jc) {
+  return p.b + (pc * p.b_row + jc * p.b_col) * p.source_size;
+}
+
+// Reading `rows` runs of `bytes` in the order in which they are packed: long runs one after the other, short ones line by line.
+kernels::matmul::ReadAhead read_ahead(const char* p, int64_t stride, int64_t rows, int64_t bytes) {
+  const int64_t lines = ceil_div(bytes, 64);
+  if (bytes >= 1024) return {p, 64, lines, stride - (lines - 1) * 64, rows * lines};
+  return {p, stride, rows, 64 - (rows - 1) * stride, rows * lines};
+}
+
 // A sliver of mr rows of a stays in L1 while the block of b, in L2, streams past it.
 template <class T>
 void run_blocked(const Problem<T>& p) {
   const GemmTable<T>& t = table<T>();
-  const int64_t nr = t.nr;
-  const int64_t kc = ceil_div(ceil_div(p.k, ceil_div(p.k, int64_t{t.kc})), 8) * 8;  // equal blocks: a thin last one costs a pass over c
-  const int64_t kb = std::min(p.k, kc), panels = ceil_div(p.n, nr);
-  const int64_t nc = ceil_div(panels, ceil_div(panels * nr, int64_t{t.nc})) * nr;
+  const int64_t nr = t.nr, kc = k_block<T>(p.k), nc = column_block(p.n, nr, t.nc);
   const bool by_panels = p.a_row == 1 && p.a_col != 1;
-  T* a_pack = a_space.get<T>((by_panels ? kSliverGroup : 1) * t.mr * kb);
-  T* b_pack = b_space.get<T>(nc * kb);
+  const int64_t rows = (by_panels ? kSliverGroup : 1) * t.mr;
+  T* a_pack = a_space.get<T>(rows * std::min(p.k, kc));
+  T* b_pack = b_space.get<T>(nc * std::min(p.k, kc));
   for (int64_t jc = 0; jc < p.n; jc += nc) {
     const int64_t n = std::min(nc, p.n - jc);
     for (int64_t pc = 0; pc < p.k; pc += kc) {
       const int64_t k = std::min(kc, p.k - pc);
-      GemmOutput<T> out = p.out;
-      if (pc > 0) out.beta = 1;
-      if (pc + k < p.k) out.bias_n = out.bias_m = nullptr, out.relu = false;
-      t.pack_b(b_pack, nr * k, p.b + (pc * p.b_row + jc * p.b_col) * p.source_size, p.source, p.b_row, p.b_col, k, n);
-      GemmBlock<T> g{};
-      g.n = n;
-      g.k = k;
-      g.a = a_pack;
-      g.a_row = by_panels ? 1 : k;
-      g.a_col = by_panels ? t.mr : 1;
-      g.a_panel = t.mr * k;
-      g.b = b_pack;
-      g.b_row = nr;
-      g.b_panel = nr * k;
-      g.c_row = p.c_row;
-      g.out = out;
-      g.out.bias_n = shift(out.bias_n, jc);
-      const int64_t group = by_panels ? kSliverGroup : 1;
-      for (int64_t i = 0; i < p.m; i += group * t.mr) {
+      const GemmOutput<T> out = block_output(p, pc, k, jc);
+      t.pack_b(b_pack, nr * k, b_at(p, pc, jc), p.source, p.b_row, p.b_col, k, n);
+      for (int64_t i = 0; i < p.m; i += rows) {
         const char* a = p.a + (i * p.a_row + pc * p.a_col) * p.source_size;
-        g.m = std::min(group * t.mr, p.m - i);
-        t.pack_a(a_pack, a, p.source, p.a_row, p.a_col, g.m, k);
-        const int64_t next = std::min(g.m, p.m - i - g.m);
-        if (!by_panels && p.a_col == 1) g.next = {a + g.m * p.a_row * p.source_size, p.a_row * p.source_size, next, k * p.source_size};
-        g.c = p.c + i * p.c_row + jc;
+        const int64_t m = std::min(rows, p.m - i), next = std::min(m, p.m - i - m);
+        t.pack_a(a_pack, a, p.source, p.a_row, p.a_col, m, k);
+        GemmBlock<T> g{m,        n,      k,  a_pack, by_panels ? 1 : k,      by_panels ? t.mr : 1,
+                       t.mr * k, b_pack, nr, nr * k, p.c + i * p.c_row + jc, p.c_row,
+                       out,      {}};
         g.out.bias_m = shift(out.bias_m, i);
+        g.next = by_panels ? read_ahead(a + m * p.source_size, p.a_col * p.source_size, k, next * p.source_size)
+                           : read_ahead(a + m * p.a_row * p.source_size, p.a_row * p.source_size, next, k * p.source_size);
         t.block(g);
       }
     }
   }
+}
+
+// Few rows: packing b is a large part of the work. Its blocks are narrow, so that the next one can be fetched into L2 while
+// this one is multiplied; a, which is small, is packed once for each block of k.
+template <class T>
+void run_thin(const Problem<T>& p) {
+  const GemmTable<T>& t = table<T>();
+  const int64_t nr = t.nr, kc = k_block<T>(p.k), nc = column_block(p.n, nr, std::max<int64_t>(nr, kThinBytes / p.source_size));
+  const bool by_panels = p.a_row == 1 && p.a_col != 1;
+  T* a_pack = a_space.get<T>(ceil_div(p.m, t.mr) * t.mr * std::min(p.k, kc));
+  T* b_pack = b_space.get<T>(nc * std::min(p.k, kc));
+  for (int64_t pc = 0; pc < p.k; pc += kc) {
+    const int64_t k = std::min(kc, p.k - pc);
+    t.pack_a(a_pack, p.a + pc * p.a_col * p.source_size, p.source, p.a_row, p.a_col, p.m, k);
+    for (int64_t jc = 0; jc < p.n; jc += nc) {
+      const int64_t n = std::min(nc, p.n - jc);
+      t.pack_b(b_pack, nr * k, b_at(p, pc, jc), p.source, p.b_row, p.b_col, k, n);
+      GemmBlock<T> g{p.m,    n,  k,      a_pack,   by_panels ? 1 : k, by_panels ? t.mr : 1,       t.mr * k,
+                     b_pack, nr, nr * k, p.c + jc, p.c_row,           block_output(p, pc, k, jc), {}};
+      const bool beside = jc + n < p.n;
+      const char* next = beside ? b_at(p, pc, jc + n) : b_at(p, pc + k, 0);
+      if (beside || pc + k < p.k) {
+        const int64_t size = p.source_size;
+        g.next = p.b_col == 1 ? read_ahead(next, p.b_row * size, k, nc * size) : read_ahead(next, p.b_col * size, nc, k * size);
+      }
+      t.block(g);
+    }
+  }
+}
+
+template <class T>
+void run_packed(const Problem<T>& p) {
+  p.m <= kThinRows ? run_thin(p) : run_blocked(p);
+}
+
+// The same product with the roles of rows and columns exchanged, for a result whose columns are contiguous.
+template <class T>
+Problem<T> turned(const Problem<T>& p) {
+  Problem<T> q = p;
+  std::swap(q.m, q.n);
+  q.a = p.b, q.a_row = p.b_col, q.a_col = p.b_row;
+  q.b = p.a, q.b_row = p.a_col, q.b_col = p.a_row;
+  q.c_row = 1;
+  std::swap(q.out.bias_m, q.out.bias_n);
+  return q;
 }
 
 // Cuts c into a grid of independent parts, as square as the thread count allows: each part packs what it needs.
@@ -219,7 +285,7 @@ void run_split(const Problem<T>& p, int64_t splits) {
     q.c = partial + s * size;
     q.c_row = p.n;
     q.out = {T(1), T(0), nullptr, nullptr, false};
-    run_blocked(q);
+    run_packed(q);
   };
   parallel_tasks(splits, task);
   parallel_for(size, 32768, [&](int64_t begin, int64_t end) {
@@ -265,15 +331,41 @@ bool try_skinny(const Problem<T>& p) {
     if (p.b_col == 1 || p.b_row == 1) return run_skinny(p, 1, p.b_col != 1), true;
   }
   if (p.n <= kMaxSkinnyRows && p.m >= 32 && (p.a_col == 1 || p.a_row == 1)) {
-    Problem<T> q = p;
-    std::swap(q.m, q.n);
-    q.a = p.b, q.a_row = p.b_col, q.a_col = p.b_row;
-    q.b = p.a, q.b_row = p.a_col, q.b_col = p.a_row;
-    q.c_row = 1;
-    std::swap(q.out.bias_m, q.out.bias_n);
+    const Problem<T> q = turned(p);
     return run_skinny(q, p.c_row, q.b_col != 1), true;
   }
   return false;
+}
+
+// Few rows times a wide b whose columns are contiguous (the weight of a linear layer): as its transpose, where b needs no
+// transposition on the way into its panels. The result, which is small, is turned at the end.
+template <class T>
+void run_turned(const Problem<T>& p) {
+  constexpr int64_t kBlock = 16;
+  Problem<T> q = turned(p);
+  T* y = c_space.get<T>(p.m * p.n);
+  q.c = y;
+  q.c_row = p.m;
+  q.out = {T(1), T(0), nullptr, nullptr, false};
+  run_grid(q, run_blocked<T>);
+  parallel_for(ceil_div(p.n, kBlock), 64, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t j = block * kBlock, n = std::min(kBlock, p.n - j);
+      T row[kBlock];
+      for (int64_t i = 0; i < p.m; ++i) {
+        for (int64_t c = 0; c < n; ++c) row[c] = y[(j + c) * p.m + i];
+        GemmOutput<T> out = p.out;
+        out.bias_m = shift(out.bias_m, i);
+        out.bias_n = shift(out.bias_n, j);
+        write_output(p.c + i * p.c_row + j, p.c_row, int64_t{1}, row, kBlock, int64_t{1}, n, out);
+      }
+    }
+  });
+}
+
+template <class T>
+bool is_turnable(const Problem<T>& p) {
+  return p.m <= kThinRows && p.n >= 4 * p.m && p.b_row == 1 && p.b_col != 1;
 }
 
 // Chooses the method by the shape of the whole problem: the parts of a threaded run must not choose differently.
@@ -283,7 +375,8 @@ void run(const Problem<T>& p) {
   if (is_direct(p)) return run_grid(p, run_direct<T>);
   const int64_t splits = split_count(p);
   if (splits > 1) return run_split(p, splits);
-  run_grid(p, run_blocked<T>);
+  if (is_turnable(p)) return run_turned(p);
+  run_grid(p, run_packed<T>);
 }
 
 template <class T>

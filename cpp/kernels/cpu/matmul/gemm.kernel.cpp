@@ -37,7 +37,10 @@ struct TileArgs {
   int64_t c_row;
   const T* bias_n;
   const T* bias_m;
-  int tail;  // lanes in use in the last vector of a masked tile
+  const char* fetch;  // read ahead, a line per step along k
+  int64_t fetch_step, fetch_count, fetch_jump;
+  int64_t fetch_left;  // lines until the next jump
+  int tail;            // lanes in use in the last vector of a masked tile
 };
 
 template <class T, bool kMasked>
@@ -46,8 +49,8 @@ PYDL_INLINE V<T> load_tail(const T* p, int tail, bool last) {
   return load(p);
 }
 
-template <class T, int MR, int NV, bool kMasked>
-void tile(const TileArgs<T>& t, const GemmOutput<T>& out) {
+template <class T, int MR, int NV, bool kMasked, bool kAhead = false>
+void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   constexpr int L = kLanes<T>;
   V<T> acc[MR][NV];
 #pragma GCC unroll 12
@@ -67,6 +70,9 @@ void tile(const TileArgs<T>& t, const GemmOutput<T>& out) {
 #pragma GCC unroll 4
   for (int g = 0; g < kBases; ++g) a[g] = t.a + 3 * g * ar;
   const T* b = t.b;
+  const char* fetch = t.fetch;
+  const int64_t fetch_step = t.fetch_step;
+  int64_t fetch_left = t.fetch_left;
   const int tail = t.tail;
 #pragma GCC unroll 4
   for (int64_t p = t.k; p > 0; --p) {
@@ -80,10 +86,19 @@ void tile(const TileArgs<T>& t, const GemmOutput<T>& out) {
 #pragma GCC unroll 2
       for (int j = 0; j < NV; ++j) acc[i][j] = fma(x, bv[j], acc[i][j]);
     }
+    if constexpr (kAhead) {
+      __builtin_prefetch(fetch, 0, 2);
+      fetch += fetch_step;
+      if (--fetch_left == 0) [[unlikely]] {
+        fetch_left = t.fetch_count;
+        fetch += t.fetch_jump;
+      }
+    }
     b += br;
 #pragma GCC unroll 4
     for (int g = 0; g < kBases; ++g) a[g] += ac;
   }
+  if constexpr (kAhead) t.fetch = fetch, t.fetch_left = fetch_left;
   const V<T> alpha = splat(out.alpha), beta = splat(out.beta);
 #pragma GCC unroll 12
   for (int i = 0; i < MR; ++i) {
@@ -106,14 +121,17 @@ void tile(const TileArgs<T>& t, const GemmOutput<T>& out) {
 }
 
 template <class T>
-using TileFn = void (*)(const TileArgs<T>&, const GemmOutput<T>&);
+using TileFn = void (*)(TileArgs<T>&, const GemmOutput<T>&);
 template <class T>
 struct Tiles {
-  TileFn<T> full[kMr + 1], wide[kMr + 1], narrow[kMr + 1];
+  TileFn<T> ahead[kMr + 1], full[kMr + 1], wide[kMr + 1], narrow[kMr + 1];
 };
 template <class T, int... I>
 constexpr Tiles<T> make_tiles(Indices<I...>) {
-  return {{nullptr, tile<T, I + 1, 2, false>...}, {nullptr, tile<T, I + 1, 2, true>...}, {nullptr, tile<T, I + 1, 1, true>...}};
+  return {{nullptr, tile<T, I + 1, 2, false, true>...},
+          {nullptr, tile<T, I + 1, 2, false>...},
+          {nullptr, tile<T, I + 1, 2, true>...},
+          {nullptr, tile<T, I + 1, 1, true>...}};
 }
 template <class T>
 constexpr Tiles<T> kTiles = make_tiles<T>(MakeIndices<kMr>::Type{});
@@ -130,23 +148,29 @@ void block(const GemmBlock<T>& g) {
   t.a_col = g.a_col;
   t.b_row = g.b_row;
   t.c_row = g.c_row;
-  int64_t fetched = 0;
+  t.fetch = g.next.p;
+  t.fetch_step = g.next.step;
+  t.fetch_left = t.fetch_count = g.next.count;
+  t.fetch_jump = g.next.jump - g.next.step;
+  int64_t to_fetch = g.next.total;
   for (int64_t j = 0; j < g.n; j += NR) {
     const int64_t cols = g.n - j < NR ? g.n - j : NR;
     const TileFn<T>* fns = cols == NR ? kTiles<T>.full : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
     t.tail = static_cast<int>(cols > L ? cols - L : cols);
     t.b = g.b + (j / NR) * g.b_panel;
     t.bias_n = g.out.bias_n ? g.out.bias_n + j : nullptr;
-    for (const int64_t end = g.next.bytes * (j + NR) / g.n; fetched < end && fetched < g.next.bytes; fetched += 64) {
-      for (int64_t r = 0; r < g.next.rows; ++r) __builtin_prefetch(g.next.p + r * g.next.stride + fetched, 0, 2);
-    }
     int64_t i = 0;
     for (int64_t s = 0; s < tiles; ++s) {
       const int64_t end = even ? g.m * (s + 1) / tiles : (s + 1) * kMr < g.m ? (s + 1) * kMr : g.m;
       t.a = even ? g.a + i * g.a_row : g.a + s * g.a_panel;
       t.c = g.c + i * g.c_row + j;
       t.bias_m = g.out.bias_m ? g.out.bias_m + i : nullptr;
-      fns[end - i](t, g.out);
+      if (cols == NR && to_fetch > 0) {
+        kTiles<T>.ahead[end - i](t, g.out);
+        to_fetch -= g.k;
+      } else {
+        fns[end - i](t, g.out);
+      }
       i = end;
     }
   }
