@@ -144,10 +144,9 @@ PYDL_INLINE Vec<T> expm1(Vec<T> x) {
 // For x < 0 through e^x, so that small values keep their digits.
 template <class T>
 PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
-  const ScaledExp<T> e = scaled_exp(-min_second(Vec<T>(T(sizeof(T) == 4 ? 112 : 760)), abs(x)));
-  const Vec<T> value = e.value(), d = T(1) + value;
-  Vec<T> y = T(1) / d;
-  if constexpr (!kHasFma) y = y - (((T(1) - d) + value) * y) * y;  // what 1 + e lost, where e.times() rounds twice
+  ScaledExp<T> e = scaled_exp(-min_second(Vec<T>(T(sizeof(T) == 4 ? 112 : 760)), abs(x)));
+  const Vec<T> value = e.value(), d = T(1) + value, y = T(1) / d;
+  e.rest = neg_mul_add((T(1) - d) + value, y, e.rest);  // what 1 + e lost
   return select(x < T(0), e.times(y), y);
 }
 
