@@ -19,6 +19,15 @@ def _matmul(n: int, form: str = "NN") -> Case:
     return Case(f"matmul {n} {form}", setup, "a @ b", 1.0, flops=2 * n**3)
 
 
+_STATEMENTS = {"add": "a + a", "pow": "torch.pow(a, 1.7)", "gelu": "torch.nn.functional.gelu(a)"}
+
+
+def _elementwise(name: str, size: str, bar: float) -> Case:
+    count = "8 << 20" if size == "8 M" else "1 << 16"
+    values = "torch.rand" if name in ("log", "pow") else "torch.randn"
+    return Case(f"{name} {size}", f"a = {values}({count})", _STATEMENTS.get(name, f"torch.{name}(a)"), bar)
+
+
 CASES = [
     Case("a + b, 4 elements", "a = torch.ones(4); b = torch.ones(4)", "a + b", 4),
     Case("a + b, 4 elements, grad", "a = torch.ones(4, requires_grad=True); b = torch.ones(4)", "a + b", 4),
@@ -48,6 +57,15 @@ def step():
     Case("add 8 M", _BIG, "a + b", 3, bytes=3 * _BYTES),
     Case("mul 8 M", _BIG, "a * b", 3, bytes=3 * _BYTES),
     Case("relu 8 M", _BIG, "torch.relu(a)", 3, bytes=2 * _BYTES),
+    Case("mul_add 8 M", _BIG + "; c = torch.rand(8 << 20)", "torch.addcmul(a, b, c)", 3, bytes=4 * _BYTES),
+    Case("where 8 M", _BIG + "; c = a > 0.5", "torch.where(c, a, b)", 3, bytes=3 * _BYTES + _BYTES // 4),
+    Case("clamp 8 M", _BIG, "torch.clamp(a, 0.2, 0.8)", 3, bytes=2 * _BYTES),
+    Case("to float64 8 M", _BIG, "a.double()", 3, bytes=3 * _BYTES),
+    Case("to bfloat16 8 M", _BIG, "a.bfloat16()", 1, bytes=_BYTES + _BYTES // 2),
+    Case("add in place 8 M", _BIG, "a.add_(b)", 1, bytes=3 * _BYTES),
+    Case("mul in place 8 M", _BIG, "a.mul_(1.0)", 1, bytes=2 * _BYTES),
+    Case("sigmoid in place 8 M", _BIG, "a.sigmoid_()", 1, bytes=2 * _BYTES),
+    _matmul(256),
     _matmul(512),
     _matmul(1024),
     _matmul(1024, "NT"),
@@ -57,12 +75,14 @@ def step():
         "float64 matmul 1024",
         "a = torch.rand(1024, 1024, dtype=torch.float64); b = a + 1",
         "a @ b",
-        1.0,
-        flops=2 * 1024**3,
+        1.1,
     ),
-    Case("exp 8 M", _BIG, "torch.exp(a)", 1),
-    Case("tanh 8 M", _BIG, "torch.tanh(a)", 1),
-    Case("exp 64 K", "a = torch.rand(1 << 16)", "torch.exp(a)", 1),
+    Case("batched matmul 512x32x32", "a = torch.rand(512, 32, 32); b = torch.rand(512, 32, 32)", "torch.bmm(a, b)", 1.2),
+    Case("matmul 32x4096x1024", "a = torch.rand(32, 4096); b = torch.rand(4096, 1024)", "a @ b", 1.2),
+    Case("linear 32x4096x1024", "a = torch.rand(32, 4096); b = torch.rand(1024, 4096)", "a @ b.t()", 1.2),
+    Case("matrix times vector 4096", "a = torch.rand(4096, 4096); b = torch.rand(4096)", "a @ b", 1.5),
+    *(_elementwise(name, "8 M", 2) for name in ("exp", "log", "tanh", "sin", "pow", "erf", "gelu")),
+    *(_elementwise(name, "64 K", 1) for name in ("add", "exp", "sigmoid", "tanh", "gelu", "sin", "tan", "log", "erf")),
     Case(
         "MLP step 784-128-10, batch 32",
         """

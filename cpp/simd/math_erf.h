@@ -6,6 +6,7 @@
 #pragma once
 
 #include "simd/math_exp.h"
+#include "simd/math_table.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -13,65 +14,148 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
-// P is in t minus this: about the middle of its range, where the coefficients stay small.
-inline constexpr float kTailCentre = 0.5625f;
-inline constexpr float kTailSeries[] = {0x1.ef5a5ap-3f,  0x1.7f587ep-2f,  0x1.930e18p-2f, 0x1.e7d75ap-3f, 0x1.c66628p-7f,
-                                        -0x1.6638dcp-4f, -0x1.9e14a6p-6f, 0x1.52f3e2p-5f, 0x1.72f53p-7f,  -0x1.4ed914p-6f};
+// P is in t minus a centre: about the middle of the range, where the coefficients stay small, and such that the first of
+// them is a number of the format but for a small part of its last place.
+inline constexpr float kTailCentre = 0.484375f;
+inline constexpr float kTailSeries[] = {0x1.b824ecp-3f, 0x1.44ca98p-2f,  0x1.5ad0e8p-2f, 0x1.d4a22ep-3f, 0x1.7137d8p-5f,
+                                        -0x1.219a1p-4f, -0x1.72bca8p-5f, 0x1.e96d04p-6f, 0x1.ad1ceap-6f, -0x1.590e64p-6f};
+inline constexpr double kDoubleTailCentre = 0.390625;
+inline constexpr double kDoubleTailSeries[] = {0x1.1fd67d3193997p-3,  0x1.ace5400d4edc6p-3,  0x1.17d84bc87b011p-2,  0x1.39cda3b9bbdddp-2,
+                                               0x1.249a7747f36e0p-2,  0x1.a8d50107b98f5p-3,  0x1.902df613fdf97p-4,  0x1.a7bcf6bdc1235p-9,
+                                               -0x1.389e3c5d93b40p-5, -0x1.a6a22788843acp-6, 0x1.41c756ce2f523p-8,  0x1.0eec6e7630690p-6,
+                                               0x1.0274f28b95b69p-8,  -0x1.2815b4bce8c4fp-7, -0x1.541ef7a0182dep-8, 0x1.552948dc94458p-8,
+                                               0x1.361f008f1b9c9p-8,  -0x1.d9cd0f0d8f157p-9, -0x1.10aa8693bfd08p-8, 0x1.f8187c883082ep-9,
+                                               0x1.5fdb8164e53acp-9,  -0x1.5885d116c879dp-8, 0x1.78e4598a1bc30p-9,  -0x1.2ccfc856d4a04p-11};
 
-// exp(-square / 2) and exp(-square / 2) t P(t), the normal tail probability.
+// A polynomial in two words, the second from the last addition.
+template <class T, int N>
+PYDL_INLINE Pair<T> polynomial_two_words(Vec<T> x, const T (&c)[N]) {
+  Vec<T> rest(c[N - 1]);
+#pragma GCC unroll 32
+  for (int i = N - 2; i > 0; --i) rest = mul_add(rest, x, Vec<T>(c[i]));
+  const Vec<T> hi = mul_add(rest, x, Vec<T>(c[0]));
+  return {hi, mul_add(rest, x, c[0] - hi)};
+}
+
+// t = 1 / (1 + scale a), and what its rounding errors do to t P(t), relative to it: `slope`, the logarithmic derivative of
+// t P(t) by t, is up to 4, so that an error of t in the last place would show.
 template <class T>
-struct NormalTail {
-  Vec<T> density, probability;  // the density without its factor 1 / sqrt(2 pi)
+struct TailArgument {
+  Vec<T> t, correction;
 };
 template <class T>
-PYDL_INLINE Vec<T> exp_two_words(Vec<T> hi, Vec<T> lo) {
-  using C = ExpConstants<T>;
-  const Mask<T> inside = hi > C::lowest;
-  const ExpParts<T> p = exp_parts(max_second(Vec<T>(C::lowest), hi), select(inside, lo, Vec<T>(T(0))));
-  return scale_by_power(T(1) + (p.r + p.tail), p.n);
+PYDL_INLINE TailArgument<T> tail_argument(Vec<T> a, T scale, T slope_2, T slope_1, T slope_0) {
+  Vec<T> q, q_lo, miss;
+  if constexpr (kHasFma) {
+    q = mul_add(a, scale, Vec<T>(T(1)));
+    q_lo = mul_add(a, scale, T(1) - q);
+  } else {
+    const Pair<T> product = two_product(a, Vec<T>(scale));
+    q = T(1) + product.hi;
+    q_lo = ((T(1) - q) + product.hi) + product.lo;
+  }
+  const Vec<T> t = reciprocal(q);
+  if constexpr (kHasFma) {
+    miss = neg_mul_add(t, q_lo, neg_mul_add(q, t, Vec<T>(T(1))));
+  } else {
+    const Pair<T> one = two_product(q, t);
+    miss = neg_mul_add(t, q_lo, (T(1) - one.hi) - one.lo);
+  }
+  return {t, miss * mul_add(mul_add(t, slope_2, Vec<T>(slope_1)), t, Vec<T>(slope_0))};
 }
-// For a >= 0.
+
+// 2^n (1 + s) times xt + xt_lo and p: rounded once but for second-order terms.
+template <class T>
+PYDL_INLINE Vec<T> scaled_product(const Rounded<T>& n, Vec<T> s, const Pair<T>& xt, const Pair<T>& p) {
+  const Pair<T> y = two_product(xt.hi, p.hi);
+  const Vec<T> lo = mul_add(xt.lo, p.hi, mul_add(xt.hi, p.lo, y.lo));
+  return scale_by_power(y.hi + mul_add(y.hi, s, lo), n);
+}
+
+// exp(-a^2 / 2) = 2^n (1 + density) and the normal tail probability 2^n (1 + s) t p. What is made of them is scaled last,
+// so that denormal results are rounded once.
+template <class T>
+struct NormalTail {
+  Rounded<T> n;
+  Vec<T> density, s, t;
+  Pair<T> p;
+  PYDL_INLINE Vec<T> times(Vec<T> x) const { return scaled_product(n, s, two_product(x, t), p); }
+  PYDL_INLINE Vec<T> probability() const { return scaled_product(n, s, {t, Vec<T>(T(0))}, p); }
+};
+// For a >= 0. Beyond the bounds everything is below half the smallest denormal.
+inline constexpr float kNormalEnd = 14.5f;
 PYDL_INLINE NormalTail<float> normal_tail(Vec<float> a) {
-  // Beyond, both are below half the smallest denormal.
-  a = min_second(Vec<float>(14.5f), a);
+  a = min_second(Vec<float>(kNormalEnd), a);
   const Pair<float> exponent = two_product(a, -0.5f * a);
   const ExpParts<float> e = exp_parts(exponent.hi, exponent.lo);
-  const Vec<float> density = scale_by_power(1.0f + (e.r + e.tail), e.n);
-  const Vec<float> t = 1.0f / mul_add(a, 0.296875f, 1.0f);
-  return {density, density * (t * polynomial(t - kTailCentre, kTailSeries))};
+  const Vec<float> density = e.r + e.tail;
+  const TailArgument<float> at = tail_argument(a, 0.296875f, 0.3305f, 1.5082f, 0.9114f);
+  return {e.n, density, mul_add(at.correction, density + 1.0f, density), at.t, polynomial_two_words(at.t - kTailCentre, kTailSeries)};
+}
+inline constexpr double kDoubleNormalEnd = 39.0;
+PYDL_INLINE NormalTail<double> normal_tail(Vec<double> a) {
+  a = min_second(Vec<double>(kDoubleNormalEnd), a);
+  const Pair<double> exponent = two_product(a, -0.5 * a);
+  const ExpParts<double> e = exp_parts(exponent.hi, exponent.lo);
+  const Vec<double> density = e.r + e.tail;
+  const TailArgument<double> at = tail_argument(a, 0.21875, 2.0188, 0.63, 1.0321);
+  return {e.n, density, mul_add(at.correction, density + 1.0, density), at.t,
+          polynomial_two_words(at.t - kDoubleTailCentre, kDoubleTailSeries)};
 }
 
 // exp(-x^2) t P(t), t = 1 / (1 + 0.296875 x), for x >= 0.
+inline constexpr double kErfcCentre = 0.46875;
+inline constexpr double kErfcSeries[] = {0x1.38c0e5959b94ap-2,  0x1.013a5e2376486p-1,  0x1.6bab0e34c7bfep-1,  0x1.b2e4aa6555818p-1,
+                                         0x1.ab121b8466ae0p-1,  0x1.4441e16fd70eep-1,  0x1.43da0b87223ebp-2,  0x1.e16e4cace1d03p-6,
+                                         -0x1.a352af16626dbp-4, -0x1.2970aaa6cfc61p-4, 0x1.73b3a244e7766p-7,  0x1.5119b40bc667ap-5,
+                                         0x1.076169e687eaap-7,  -0x1.5af3f89c5a9e8p-6, -0x1.2b5a3f70d8f37p-7, 0x1.898e0302d8118p-7,
+                                         0x1.c4b6fcd9b66a0p-8,  -0x1.06e31a8794a85p-7, -0x1.1c24a236437d7p-8, 0x1.87d0f56d484a6p-8,
+                                         0x1.9b49971feb242p-10, -0x1.df4272328e2e9p-9, 0x1.227b23257931ep-11, 0x1.052045c0222c7p-11};
 PYDL_INLINE Vec<double> erfc_positive(Vec<double> x) {
-  static constexpr double c[] = {0x1.7029f7d3c5249p-2,  0x1.526c2f415c14cp-1,   0x1.ff5d25006f057p-1, 0x1.391d6876a592p+0,
-                                 0x1.2c441271b021dp+0,  0x1.9f5ab4d851d1dp-1,   0x1.38fc2d5163339p-2, -0x1.17462964f0ab7p-4,
-                                 -0x1.3a4cd78b7b91p-3,  -0x1.572c89c3482f1p-5,  0x1.b2726c3f1a7c2p-5, 0x1.195dd8bc96f97p-5,
-                                 -0x1.47a4196b5a492p-6, -0x1.50480fdf3b071p-6,  0x1.48d37c0e07e49p-7, 0x1.7f501a018fecap-7,
-                                 -0x1.bf64df01dd986p-8, -0x1.a1c10d215325cp-8,  0x1.58f22b6acf18bp-8, 0x1.87d30aeb5bdd4p-9,
-                                 -0x1.d20f8dcc7e475p-9, -0x1.d51ca00f676a3p-11, 0x1.71be329b31a58p-10};
-  x = min_second(Vec<double>(40.0), x);
-  const Pair<double> square = two_product(x, x);
-  const Vec<double> t = 1.0 / mul_add(x, 0.296875, 1.0);
-  return exp_two_words(-square.hi, -square.lo) * (t * polynomial(t - double(kTailCentre), c));
-}
-PYDL_INLINE NormalTail<double> normal_tail(Vec<double> a) {
-  constexpr double root_half = 0x1.6a09e667f3bcdp-1, root_half_rest = -0x1.bdd3413b26456p-55;
-  a = min_second(Vec<double>(60.0), a);
-  const Pair<double> square = two_product(a, a);
-  const Vec<double> density = exp_two_words(-0.5 * square.hi, -0.5 * square.lo);
-  // erfc(a / sqrt 2) / 2 with the argument's rounding error taken to first order into the exponent.
-  const Pair<double> x = two_product(a, Vec<double>(root_half));
-  const Vec<double> lo = mul_add(a, root_half_rest, x.lo);
-  return {density, 0.5 * erfc_positive(x.hi) * (1.0 - 2.0 * x.hi * lo)};
+  x = min_second(Vec<double>(28.0), x);
+  const Pair<double> square = two_product(x, -x);
+  const ExpParts<double> e = exp_parts(square.hi, square.lo);
+  const TailArgument<double> at = tail_argument(x, 0.296875, 2.2764, 0.4944, 1.0481);
+  const Vec<double> density = e.r + e.tail;
+  return scaled_product(e.n, mul_add(at.correction, density + 1.0, density), {at.t, Vec<double>(0.0)},
+                        polynomial_two_words(at.t - kErfcCentre, kErfcSeries));
 }
 
-// Phi(x), the normal distribution function.
+// x Phi(x), with the normal distribution function Phi. Small steps towards x where it is positive: x - x (1 - Phi(x)).
 template <class T>
-PYDL_INLINE Vec<T> normal_cdf(Vec<T> x, const NormalTail<T>& tail) {
-  return select(x < T(0), tail.probability, T(1) - tail.probability);
+PYDL_INLINE Vec<T> gelu_by_tail(Vec<T> x) {
+  constexpr T end = sizeof(T) == 4 ? T(kNormalEnd) : T(kDoubleNormalEnd);
+  const Vec<T> a = min_second(Vec<T>(end), abs(x));
+  const Vec<T> y = normal_tail(a).times(copysign(a, x));
+  // x - x is NaN for infinities, as torch has it for -inf.
+  return copysign(select(x > T(0), x - y, y - (x - x)), x);
+}
+// Around 0 by the Taylor series of Phi: the tail's polynomial would be up to its full error there.
+PYDL_INLINE Vec<double> gelu(Vec<double> x) {
+  static constexpr double c[] = {0x1.9884533d43651p-2,   -0x1.1058377e2cee0p-4,  0x1.46d04297691dap-7,
+                                 -0x1.37403f6ba1100p-10, 0x1.e42b0d5216fc8p-14,  -0x1.3ce8fac15e2c4p-17,
+                                 0x1.658a2177b2739p-21,  -0x1.62226a4aabe03p-25, 0x1.3878b823c4d4ep-29};
+  const Vec<double> near = x * mul_add(x, polynomial(x * x, c), Vec<double>(0.5));
+  return select(abs(x) < 0.25, near, gelu_by_tail(x));
+}
+PYDL_INLINE Vec<float> gelu(Vec<float> x) {
+#if PYDL_ISA_LEVEL == 2
+  const Mask<float> far = ~(abs(x) < kGeluTableEnd);
+  const Vec<float> near = gelu_by_table(x);
+  if (!any(far)) [[likely]]
+    return near;
+  return select(far, gelu_by_tail(x), near);
+#else
+  if constexpr (kHasFma) return gelu_by_tail(x);
+  const DoublePair p = widen(x);
+  return narrow(DoublePair{gelu_by_tail(p.low), gelu_by_tail(p.high)});
+#endif
 }
 
 PYDL_INLINE Vec<float> erf(Vec<float> x) {
+#if PYDL_ISA_LEVEL == 2
+  return erf_by_table(x);
+#else
   // erf(x) / x - 1 in x^2 on [0, 1].
   static constexpr float c[] = {0x1.06eba8p-3f,   -0x1.812746p-2f, 0x1.ce2f2p-4f,    -0x1.b82cbcp-6f, 0x1.565898p-8f,
                                 -0x1.bfe238p-11f, 0x1.f586dap-14f, -0x1.d2e0dap-17f, 0x1.1c92aep-20f};
@@ -83,6 +167,7 @@ PYDL_INLINE Vec<float> erf(Vec<float> x) {
   const Vec<float> tail = exp_inside(-b * b) * (t * polynomial(t - kTailCentre, kTailSeries));
   const Vec<float> large = neg_mul_add(tail, Vec<float>(2.0f), Vec<float>(1.0f));
   return select(a < 1.0f, small, copysign(large, x));
+#endif
 }
 PYDL_INLINE Vec<double> erf(Vec<double> x) {
   static constexpr double c[] = {0x1.06eba8214db69p-3,  -0x1.812746b0379e7p-2,  0x1.ce2f21a042be2p-4,  -0x1.b82ce31288b47p-6,

@@ -6,6 +6,7 @@
 // Polynomials: Remez exchange, relative error of the function below 2^-28 (float) and 2^-57 (double).
 #pragma once
 
+#include "simd/math_table.h"
 #include "simd/vec.h"
 
 #pragma GCC diagnostic push
@@ -76,6 +77,28 @@ PYDL_INLINE Vec<T> exp_inside(Vec<T> x) {
   return scale_by_power(T(1) + mul_add(r * r, polynomial(r, C::tail), r), n);
 }
 
+// e^(x + x_lo) = 2^n (1 + rest), for a result that is scaled after its last rounding: small ones become denormal once.
+template <class T>
+struct ScaledExp {
+  Rounded<T> n;
+  Vec<T> rest;
+  PYDL_INLINE Vec<T> value() const { return scale_by_power(T(1) + rest, n); }
+  PYDL_INLINE Vec<T> times(Vec<T> y) const { return scale_by_power(mul_add(y, rest, y), n); }
+};
+// For x from twice the constants' lowest on.
+template <class T>
+PYDL_INLINE ScaledExp<T> scaled_exp(Vec<T> x) {
+  using C = ExpConstants<T>;
+  const Rounded<T> n = round_to_int(x, C::log2_e);
+  const Vec<T> r = neg_mul_add(n.value, C::ln2_lo, neg_mul_add(n.value, C::ln2_hi, x));
+  return {n, mul_add(r * r, polynomial(r, C::tail), r)};
+}
+template <class T>
+PYDL_INLINE ScaledExp<T> scaled_exp(Vec<T> x, Vec<T> x_lo) {
+  const ExpParts<T> p = exp_parts(x, x_lo);
+  return {p.n, p.r + p.tail};
+}
+
 template <class T>
 PYDL_INLINE Vec<T> exp(Vec<T> x) {
   using C = ExpConstants<T>;
@@ -121,13 +144,33 @@ PYDL_INLINE Vec<T> expm1(Vec<T> x) {
 // For x < 0 through e^x, so that small values keep their digits.
 template <class T>
 PYDL_INLINE Vec<T> sigmoid(Vec<T> x) {
-  const Vec<T> e = exp(-abs(x));
-  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
+  ScaledExp<T> e = scaled_exp(-min_second(Vec<T>(T(sizeof(T) == 4 ? 112 : 760)), abs(x)));
+  const Vec<T> value = e.value(), d = T(1) + value, y = T(1) / d;
+  e.rest = neg_mul_add((T(1) - d) + value, y, e.rest);  // what 1 + e lost
+  return select(x < T(0), e.times(y), y);
+}
+
+// x / (1 + e^-z) with e^-|z| given: for negative z as x e^z / (1 + e^z). NaN for infinities that cancel, as in torch.
+template <class T>
+PYDL_INLINE Vec<T> gated(Vec<T> x, const ScaledExp<T>& e) {
+  const Vec<T> y = x / (T(1) + e.value());
+  return select(x > T(0), y, e.times(y));
+}
+template <class T>
+PYDL_INLINE Vec<T> silu(Vec<T> x) {
+  constexpr T end = T(sizeof(T) == 4 ? 112 : 760);  // x e^x is below half the smallest denormal
+  const Vec<T> a = abs(x);
+  const Vec<T> b = min_second(Vec<T>(end), a);
+  const Vec<T> y = gated(select(x > T(0), x, copysign(b, x)), scaled_exp(-b));
+  return y - select(x > T(0), Vec<T>(T(0)), x - x);
 }
 
 template <class T>
 PYDL_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> a = abs(x);
+#if PYDL_ISA_LEVEL == 2
+  if constexpr (sizeof(T) == 4) return tanh_by_table(x);
+#endif
   if constexpr (sizeof(T) == 4) {
     // (tanh(x) / x - 1) / x^2 in x^2 on [0, 1].
     static constexpr float c[] = {-0x1.555552p-2f, 0x1.11105ep-3f, -0x1.b9fbdap-5f,  0x1.64ebc8p-6f,
@@ -154,6 +197,14 @@ struct LogParts {
 template <class T>
 PYDL_INLINE LogParts<T> log_parts(Vec<T> x) {
 #if PYDL_ISA_LEVEL == 2
+  if constexpr (sizeof(T) == 8) {
+    const __m512d m = _mm512_maskz_getmant_pd(0xff, x.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
+    const __m512d e = _mm512_maskz_getexp_pd(0xff, x.raw), one = _mm512_set1_pd(1.0);
+    const __mmask8 upper = _mm512_cmp_pd_mask(m, _mm512_set1_pd(0x1.6a09e667f3bcdp+0), _CMP_GE_OQ);
+    const Vec<double> exponent = _mm512_mask_add_pd(e, upper, e, one);
+    const Vec<double> fraction = Vec<double>(_mm512_mask_mul_pd(m, upper, m, _mm512_set1_pd(0.5))) - 1.0;
+    return {exponent, fraction, (Vec<int64_t>::Raw)_mm512_maskz_cvtpd_epi64(0xff, exponent.raw)};
+  }
   if constexpr (sizeof(T) == 4) {
     const __m512 m = _mm512_maskz_getmant_ps(0xffff, x.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
     const __m512 e = _mm512_maskz_getexp_ps(0xffff, x.raw), one = _mm512_set1_ps(1.0f);
@@ -226,16 +277,19 @@ PYDL_INLINE Vec<T> log_combine(const LogParts<T>& p, const LogBase<T>& base, Vec
 // Zero gives -inf, negative NaN, +inf itself.
 template <class T>
 PYDL_INLINE Vec<T> log_specials(Vec<T> x, Vec<T> y) {
-  using F = FloatTraits<T>;
 #if PYDL_ISA_LEVEL == 2
   // By class of x, from the lowest four bits: NaN and NaN keep x, 0 gives -inf, 1 y, -inf NaN, inf itself, x < 0 NaN, x > 0 y.
   if constexpr (sizeof(T) == 4) {
     return Vec<T>(_mm512_fixupimm_ps(y.raw, x.raw, _mm512_set1_epi32(0x03530422), 0));
+  } else {
+    return Vec<T>(_mm512_fixupimm_pd(y.raw, x.raw, _mm512_set1_epi64(0x03530422), 0));
   }
-#endif
+#else
+  using F = FloatTraits<T>;
   y = select(x == F::infinity, x, y);
   y = select(x == T(0), Vec<T>(-F::infinity), y);
   return select(x >= T(0), y, Vec<T>(F::quiet_nan));
+#endif
 }
 template <class T>
 PYDL_INLINE Vec<T> log_in_base(Vec<T> x, const LogBase<T>& base) {

@@ -171,40 +171,32 @@ PYDL_INLINE Doubles atanh(Doubles x) {
   return copysign(0.5 * log1p((a + a) / (1.0 - a)), x);
 }
 
-// Float sine and cosine of arguments up to 2^15 natively: pi/2 in three words of 24 bits and fused operations leave the
-// reduced argument with a second word. Without FMA, and beyond, by double.
+// Float sine and cosine of arguments up to 2^15 natively. x = m pi + r with |r| <= pi/2, m whole for the sine and half-odd
+// for the cosine, so that both are the sine of r but for the sign; pi in three words of 24 bits, of which the first is
+// taken off exactly. Without FMA, and beyond, by double.
 inline constexpr float kFloatTrigLimit = 0x1p15f;
-// sin(r) = r + sine_tail and cos(r) = w + cosine_tail, where x = n pi/2 + r.
-struct SinCosParts {
-  Vec<int32_t> n;
-  Vec<float> r, sine_tail, w, cosine_tail;
-};
-PYDL_INLINE SinCosParts sin_cos_parts(Vec<float> x) {
-  static constexpr float sin_series[] = {-0x1.555556p-3f, 0x1.111108p-7f, -0x1.a00f98p-13f, 0x1.6cd732p-19f};
-  static constexpr float cos_series[] = {0x1.555556p-5f, -0x1.6c16b8p-10f, 0x1.a010dap-16f, -0x1.241da4p-22f};
-  constexpr float p1 = 0x1.921fb6p+0f, p2 = -0x1.777a5cp-25f, p3 = -0x1.ee59dap-50f;
-  const Rounded<float> n = round_to_int(x, 0x1.45f306p-1f);
-  const Vec<float> a = neg_mul_add(n.value, p1, x);
-  const Pair<float> shift = two_product(n.value, Vec<float>(p2));
-  const Vec<float> r = a - shift.hi;
-  const Vec<float> r_lo = neg_mul_add(n.value, p3, ((a - r) - shift.hi) - shift.lo);
-  const Vec<float> z = r * r;
-  const Vec<float> half = 0.5f * z, w = 1.0f - half;
-  const Vec<float> cosine_tail = ((1.0f - w) - half) + mul_add(z * z, polynomial(z, cos_series), -(r * r_lo));
-  return {n.integer, r, mul_add(r * z, polynomial(z, sin_series), r_lo), w, cosine_tail};
+// Rounding must not lead out of [-1, 1].
+PYDL_INLINE Vec<float> limit_to_one(Vec<float> y) {
+#if PYDL_ISA_LEVEL == 2
+  return _mm512_maskz_range_ps(0xffff, y.raw, _mm512_set1_ps(1.0f), 2);  // the smaller magnitude, the sign of y
+#else
+  return clamp_keeping_nan(y, -1.0f, 1.0f);
+#endif
 }
 template <bool Cosine>
 PYDL_INLINE Vec<float> sin_or_cos(Vec<float> x) {
-  const SinCosParts p = sin_cos_parts(x);
-  const Vec<float> sine = p.r + p.sine_tail, cosine = p.w + p.cosine_tail;
-  const Vec<int32_t> quadrant = p.n + int32_t(Cosine ? 1 : 0);
-  const Vec<float> y = select(mask_cast<float>((quadrant & 1) != 0), cosine, sine);
-  const Vec<float> signed_y = y ^ bit_cast<float>((quadrant & 2) << 30);
+  static constexpr float series[] = {-0x1.555556p-3f, 0x1.111136p-7f, -0x1.a023ccp-13f, 0x1.72cdd2p-19f, -0x1.b6219ap-26f};
+  constexpr float p1 = 0x1.921fb6p+1f, p2 = -0x1.777a5cp-24f, p3 = -0x1.ee59dap-49f, per_pi = 0x1.45f306p-2f;
+  const Rounded<float> n = Cosine ? round_to_int(mul_add(x, per_pi, Vec<float>(0.5f))) : round_to_int(x, per_pi);
+  const Vec<float> m = Cosine ? n.value - 0.5f : n.value;
+  const Vec<float> r = neg_mul_add(m, p3, neg_mul_add(m, p2, neg_mul_add(m, p1, x)));
+  const Vec<float> z = r * r;
+  const Vec<float> y = limit_to_one(mul_add(r * z, polynomial(z, series), r)) ^ bit_cast<float>(n.integer << 31);
+  const Mask<float> far = ~(abs(x) < kFloatTrigLimit);
   if constexpr (Cosine) {
-    return patch_lanes(~(abs(x) < kFloatTrigLimit), signed_y, [](float v) { return static_cast<float>(__builtin_cos(v)); }, x);
+    return patch_lanes(far, y, [](float v) { return static_cast<float>(__builtin_cos(v)); }, x);
   } else {
-    return patch_lanes(
-        ~(abs(x) < kFloatTrigLimit), select(x == 0.0f, x, signed_y), [](float v) { return static_cast<float>(__builtin_sin(v)); }, x);
+    return patch_lanes(far, select(x == 0.0f, x, y), [](float v) { return static_cast<float>(__builtin_sin(v)); }, x);
   }
 }
 PYDL_INLINE Vec<float> sin(Vec<float> x) {
@@ -218,22 +210,26 @@ PYDL_INLINE Vec<float> cos(Vec<float> x) {
   return narrow(DoublePair{cos(p.low), cos(p.high)});
 }
 
-// The quotient of sine and cosine, both in two words.
+// x = n pi/2 + r with |r| <= pi/4; tan(r) in two words, inverted where n is odd.
 PYDL_INLINE Vec<float> tan(Vec<float> x) {
   if constexpr (!kHasFma) {
     const DoublePair d = widen(x);
     return narrow(DoublePair{tan(d.low), tan(d.high)});
   } else {
-    const SinCosParts p = sin_cos_parts(x);
-    const Vec<float> s = p.r + p.sine_tail, s_lo = (p.r - s) + p.sine_tail;
-    const Vec<float> c = p.w + p.cosine_tail, c_lo = (p.w - c) + p.cosine_tail;
-    const Mask<float> odd = mask_cast<float>((p.n & 1) != 0);
-    const Vec<float> top = select(odd, -c, s), top_lo = select(odd, -c_lo, s_lo);
-    const Vec<float> bottom = select(odd, s, c), bottom_lo = select(odd, s_lo, c_lo);
-    const Vec<float> scale = reciprocal(bottom), q = top * scale;
-    const Vec<float> rest = neg_mul_add(q, bottom_lo, neg_mul_add(q, bottom, top) + top_lo);
-    const Vec<float> y = select(x == 0.0f, x, mul_add(rest, scale, q));
-    return patch_lanes(~(abs(x) < kFloatTrigLimit), y, [](float v) { return static_cast<float>(__builtin_tan(v)); }, x);
+    // (tan(r) / r - 1) / r^2
+    static constexpr float series[] = {0x1.55556p-2f,  0x1.110d9cp-3f,  0x1.bada4ap-5f, 0x1.5cba3cp-6f,
+                                       0x1.62f14ep-7f, 0x1.8208ccp-14f, 0x1.1ec804p-8f};
+    constexpr float p1 = 0x1.921fb6p+0f, p2 = -0x1.777a5cp-25f, p3 = -0x1.ee59dap-50f;
+    const Rounded<float> n = round_to_int(x, 0x1.45f306p-1f);
+    const Vec<float> r = neg_mul_add(n.value, p3, neg_mul_add(n.value, p2, neg_mul_add(n.value, p1, x)));
+    const Vec<float> z = r * r;
+    const Vec<float> tail = r * z * polynomial(z, series);
+    const Vec<float> t = r + tail, t_lo = (r - t) + tail;
+    const Vec<float> inverse = reciprocal(t);
+    const Vec<float> miss = neg_mul_add(t_lo, inverse, neg_mul_add(t, inverse, Vec<float>(1.0f)));
+    const Vec<float> y = select(mask_cast<float>((n.integer & 1) != 0), -mul_add(miss, inverse, inverse), t);
+    return patch_lanes(
+        ~(abs(x) < kFloatTrigLimit), select(x == 0.0f, x, y), [](float v) { return static_cast<float>(__builtin_tan(v)); }, x);
   }
 }
 

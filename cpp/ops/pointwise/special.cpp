@@ -157,6 +157,88 @@ Tensor sinc(const Tensor& input, const Dest& dest) {
 Tensor ndtr(const Tensor& input) { return mul(erfc(mul(input, Operand(-M_SQRT1_2))), Operand(0.5)); }
 
 }  // namespace
+namespace {
+
+// erfcx' = 2 x erfcx - 2 / sqrt(pi)
+Tensor erfcx(const Tensor& input, const Dest& dest) {
+  return unary_of_input(
+      {"erfcx", kernel::erfcx(), TypeRule::Float, nullptr, 40}, "SpecialErfcxBackward0", input, dest,
+      [](const Tensor& g, const Tensor& x) { return mul(g, sub(mul(mul(x, erfcx(x, {})), Operand(2)), Operand(M_2_SQRTPI))); });
+}
+// The hazard sqrt(2 / pi) / erfcx(-x / sqrt 2)
+Tensor log_ndtr(const Tensor& input, const Dest& dest) {
+  return unary_of_input({"log_ndtr", kernel::log_ndtr(), TypeRule::Float, nullptr, 60}, "SpecialLogNdtrBackward0", input, dest,
+                        [](const Tensor& g, const Tensor& x) {
+                          return mul(div(g, erfcx(mul(x, Operand(-M_SQRT1_2)), {})), Operand(M_2_SQRTPI * M_SQRT1_2));
+                        });
+}
+// sqrt(2 pi) exp(y^2 / 2)
+Tensor ndtri(const Tensor& input, const Dest& dest) {
+  return unary_of_result({"ndtri", kernel::ndtri(), TypeRule::Float, nullptr, 300}, "SpecialNdtriBackward0", input, dest,
+                         [](const Tensor& g, const Tensor& y) {
+                           return mul(g, mul(exp(mul(mul(y, y), Operand(0.5))), Operand(2 / (M_2_SQRTPI * M_SQRT1_2))));
+                         });
+}
+
+// x log(1 + y), 0 where x is 0 and y is not NaN.
+Tensor xlog1py_of(const Tensor& input, const Tensor& other, const Dest& dest) {
+  PYDL_CHECK(!is_complex(input.dtype()) && !is_complex(other.dtype()), Error, "xlog1py(): not implemented for ", input.dtype());
+  Tensor out;
+  {
+    const autograd::GradGuard off(false);
+    out = mul(input, log1p(where(logical_and(eq(input, Operand(0)), eq(other, other)), Operand(0), other)));
+  }
+  out = place("xlog1py", out, dest, {input, other});
+  if (autograd::needs_grad(input, other)) {
+    record(dest, "SpecialXlog1PyBackward0", out, {&input, &other},
+           [x = autograd::save(input), y = autograd::save(other), fit_x = Fit(input, out), fit_y = Fit(other, out)](autograd::Backward& b) {
+             const Tensor a = x.get(b), c = y.get(b);
+             // As torch: no gradient to x at x = 0 where the logarithm is not finite.
+             const Tensor dead = logical_and(eq(a, Operand(0)), le(c, Operand(-1)));
+             if (b.needs(0)) b.set(0, fit_x(where(dead, Operand(0), mul(b.grad(), log1p(where(dead, Operand(0), c))))));
+             if (b.needs(1)) b.set(1, fit_y(mul(b.grad(), div(a, add(c, Operand(1))))));
+           });
+  }
+  return out;
+}
+Tensor xlog1py(const Tensor& input, const Operand& other, const Dest& dest) {
+  if (other.is_tensor()) return xlog1py_of(input, other.tensor(), dest);
+  return xlog1py_of(input, scalar_tensor(other.scalar(), Promotion().add(input).add(other.scalar()).result()), dest);
+}
+Tensor xlog1py_of_number(const Scalar& input, const Tensor& other, const Dest& dest) {
+  return xlog1py_of(scalar_tensor(input, Promotion().add(input).add(other).result()), other, dest);
+}
+
+}  // namespace
+PYDL_OP(erfcx, "erfcx(input: Tensor) -> Tensor", Special | Out, R"doc(
+exp(x^2) erfc(x), which does not underflow.
+
+Example:
+    >>> pydl.special.erfcx(pydl.tensor([0., 10.]))
+    tensor([1.0000, 0.0561])
+)doc");
+PYDL_OP(log_ndtr, "log_ndtr(input: Tensor) -> Tensor", Special | Out, R"doc(
+The logarithm of the distribution function of the standard normal, exact far to the left too.
+
+Example:
+    >>> pydl.special.log_ndtr(pydl.tensor([0., -100.]))
+    tensor([-6.9315e-01, -5.0055e+03])
+)doc");
+PYDL_OP(ndtri, "ndtri(input: Tensor) -> Tensor", Special | Out, R"doc(
+The quantile of the standard normal, the inverse of `ndtr`; NaN outside [0, 1].
+
+Example:
+    >>> pydl.special.ndtri(pydl.tensor([0.5, 0.975]))
+    tensor([0.0000, 1.9600])
+)doc");
+PYDL_OP(xlog1py, "xlog1py(input: Tensor, other: Tensor | Number) -> Tensor", Special | Out, R"doc(
+input * log(1 + other), 0 where `input` is 0 (and `other` not NaN).
+
+Example:
+    >>> pydl.special.xlog1py(pydl.tensor([0., 1.]), pydl.tensor([-1., 1.]))
+    tensor([0.0000, 0.6931])
+)doc");
+PYDL_OP(xlog1py_of_number, "xlog1py(input: Number, other: Tensor) -> Tensor", Special | Out, R"doc()doc");
 PYDL_OP(logit, "logit(input: Tensor, eps: float | None = None) -> Tensor", Function | Method | Inplace | Out | Special, R"doc(
 log(x / (1 - x)), the inverse of `sigmoid`; with `eps` x is limited to [eps, 1 - eps] first.
 

@@ -230,5 +230,6 @@ Example:
     >>> pydl.logsumexp(pydl.tensor([1000., 1000.]), 0)
     tensor(1000.6932)
 )doc");
+PYDL_ALIAS("special.logsumexp", "logsumexp");
 
 }  // namespace pydl

@@ -151,7 +151,7 @@ struct LogsigmoidBackward : NoParams {
 template <class T>
 struct Silu : NoParams {
   using NoParams::NoParams;
-  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return x * sigmoid(x); }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return silu(x); }
 };
 template <class T>
 struct SiluBackward : NoParams {
@@ -176,8 +176,12 @@ template <class T>
 struct Mish : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<T> operator()(Vec<T> x) const {
-    const MishTerms<T> t = mish_terms(x);
-    return x * (t.n / (t.n + T(2)));
+    constexpr T low = T(sizeof(T) == 4 ? -112 : -760), high = T(sizeof(T) == 4 ? 20 : 40);
+    const Vec<T> b = clamp_keeping_nan(x, low, high);
+    const ScaledExp<T> s = scaled_exp(b);
+    const Vec<T> e = s.value(), n = e * (e + T(2));
+    const Vec<T> y = s.times(b * ((e + T(2)) / (n + T(2))));
+    return select(x > high, x, y - (x - x));
   }
 };
 template <class T>
@@ -213,43 +217,50 @@ struct SoftplusBackward {
 template <class T>
 struct Gelu : NoParams {
   using NoParams::NoParams;
-  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return x * normal_cdf(x, normal_tail(abs(x))); }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return gelu(x); }
 };
 template <class T>
 struct GeluBackward : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<T> operator()(Vec<T> grad, Vec<T> x) const {
     const NormalTail<T> tail = normal_tail(abs(x));
-    return grad * mul_add(x, tail.density * T(0x1.9884533d43651p-2), normal_cdf(x, tail));
+    const Vec<T> density = scale_by_power(T(1) + tail.density, tail.n), beyond = tail.probability();
+    return grad * mul_add(x, density * T(0x1.9884533d43651p-2), select(x < T(0), beyond, T(1) - beyond));
   }
 };
 
 // 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): no cancellation for negative x. The exponent
 // 2 u is carried in two words, since an exponential turns its absolute error into a relative one.
 template <class T>
-PYDL_INLINE Vec<T> gelu_tanh_gate(Vec<T> x) {
+PYDL_INLINE ScaledExp<T> gelu_tanh_exp(Vec<T> a) {
   constexpr double linear = 0x1.9884533d43651p+0, cubic = 0.044715 * linear;
   constexpr T k1 = T(linear), k1_rest = sizeof(T) == 4 ? T(linear - double(k1)) : T(-0x1.cbc0d30ebfd15p-54);
   constexpr T k3 = T(cubic), k3_rest = sizeof(T) == 4 ? T(cubic - double(k3)) : T(-0x1.6c843a29d1c7p-61);
-  const Vec<T> a = min_second(Vec<T>(T(30)), abs(x));
   const Pair<T> square = two_product(a, a);
   const Pair<T> q = two_product(square.hi, Vec<T>(k3));
   const Pair<T> factor = two_sum(Vec<T>(k1), q.hi);
   const Vec<T> factor_lo = factor.lo + (q.lo + (k1_rest + (square.lo * k3 + square.hi * k3_rest)));
   const Pair<T> u = two_product(a, factor.hi);
-  const Vec<T> e = exp_two_words(-u.hi, -(u.lo + a * factor_lo));
-  return select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
+  return scaled_exp(-u.hi, -(u.lo + a * factor_lo));
 }
+// From here on x e^(-2u) is below half the smallest denormal.
+template <class T>
+inline constexpr T kGeluTanhEnd = T(sizeof(T) == 4 ? 11 : 22);
 template <class T>
 struct GeluTanh : NoParams {
   using NoParams::NoParams;
-  PYDL_INLINE Vec<T> operator()(Vec<T> x) const { return x * gelu_tanh_gate(x); }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const {
+    const Vec<T> b = min_second(Vec<T>(kGeluTanhEnd<T>), abs(x));
+    const Vec<T> y = gated(select(x > T(0), x, copysign(b, x)), gelu_tanh_exp(b));
+    return y - select(x > T(0), zero<T>(), x - x);
+  }
 };
 template <class T>
 struct GeluTanhBackward : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<T> operator()(Vec<T> grad, Vec<T> x) const {
-    const Vec<T> s = gelu_tanh_gate(x);
+    const Vec<T> e = gelu_tanh_exp(min_second(Vec<T>(kGeluTanhEnd<T>), abs(x))).value();
+    const Vec<T> s = select(x < T(0), e, Vec<T>(T(1))) / (T(1) + e);
     const Vec<T> slope = mul_add(x * x, T(6 * 0x1.9884533d43651p-1 * 0.044715), Vec<T>(T(2 * 0x1.9884533d43651p-1)));
     return grad * mul_add(x * slope, s * (T(1) - s), s);
   }

@@ -8,41 +8,51 @@
 namespace pydl::simd::PYDL_ISA {
 namespace {
 
-// log2 to 2^-50 and 2^x to 2^-41, more than a float result needs.
-PYDL_INLINE Vec<double> log2_as_float(Vec<double> x) {
-  const LogParts<double> p = log_parts(x);
-  // With s = f / (2 + f), ln(1 + f) = 2 s + s^3 R(s^2).
-  const Vec<double> s = p.fraction * reciprocal(p.fraction + 2.0), z = s * s;
-  return log_specials(x, mul_add(s * mul_add(z, polynomial(z, kLogSeries), 2.0), 0x1.71547652b82fep+0, p.exponent));
+// 1 / x to 2^-42 from an estimate to 2^-14, or exactly.
+PYDL_INLINE Vec<double> reciprocal_as_float(Vec<double> x) {
+#if PYDL_ISA_LEVEL == 2
+  const Vec<double> y = _mm512_maskz_rcp14_pd(0xff, x.raw);
+  const Vec<double> miss = neg_mul_add(x, y, Vec<double>(1.0));
+  return mul_add(mul_add(miss, miss, miss), y, y);
+#else
+  return 1.0 / x;
+#endif
 }
-// The Taylor series of e^(f ln 2), |f| <= 1/2.
+// log2 to 2^-40 and 2^x to 2^-32: their errors leave room for the one rounding to float.
+PYDL_INLINE Vec<double> log2_as_float(Vec<double> x) {
+  // With s = f / (2 + f), ln(1 + f) = 2 s + s^3 R(s^2). R is minimax for |s| up to 3 - 2 sqrt(2).
+  static constexpr double series[] = {0x1.555555561e61dp-1, 0x1.999996a8f0ee6p-2, 0x1.2494121657ef6p-2, 0x1.c62b0697829a6p-3,
+                                      0x1.911665d983571p-3};
+  const LogParts<double> p = log_parts(x);
+  const Vec<double> s = p.fraction * reciprocal_as_float(p.fraction + 2.0), z = s * s;
+  return log_specials(x, mul_add(s * mul_add(z, polynomial(z, series), 2.0), 0x1.71547652b82fep+0, p.exponent));
+}
+// 2^f as a polynomial in f, |f| <= 1/2, of least relative error.
 PYDL_INLINE Vec<double> exp2_as_float(Vec<double> x) {
-  static constexpr double series[] = {1.0,       1.0,        1.0 / 2,     1.0 / 6,      1.0 / 24,     1.0 / 120,
-                                      1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800};
+  static constexpr double series[] = {0x1.ffffffffabbcbp-1, 0x1.62e42ff1162aep-1,  0x1.ebfbe0a4be780p-3,  0x1.c6b08aaf2d246p-5,
+                                      0x1.3b29dc40f22d9p-7, 0x1.5d8a70899adecp-10, 0x1.446a1fc35387cp-13, 0x1.fe17828295299p-17};
   x = clamp_keeping_nan(x, -200.0, 200.0);
   const Rounded<double> n = round_to_int(x);
-  return scale_by_power(polynomial((x - n.value) * 0x1.62e42fefa39efp-1, series), n);
+  return scale_by_power(polynomial(x - n.value, series), n);
 }
-// x^y for floats as exp2(y log2 |x|) in double: the error leaves room for one float rounding. Zeros, infinities, NaN and
-// negative bases of odd integer power take the sign and limits of IEEE 754 pow.
-PYDL_INLINE Vec<double> pow_as_float(Vec<double> x, Vec<double> y) {
-  const Vec<double> a = abs(x);
-  Vec<double> r = exp2_as_float(y * log2_as_float(a));
-  const Mask<double> integer = rint(y) == y;
-  const Vec<double> half = y * 0.5;
-  const Mask<double> odd = integer & (rint(half) != half);
-  r = select((x < 0.0) & ~integer & (a < FloatTraits<double>::infinity), Vec<double>(FloatTraits<double>::quiet_nan), r);
-  const Mask<double> negative = mask_cast<double>(bit_cast<int64_t>(x) < int64_t(0));
-  r = select(negative & odd, -r, r);
-  const Vec<double> one(1.0);
-  r = select((a == 1.0) & (abs(y) == FloatTraits<double>::infinity), one, r);
-  return select((x == 1.0) | (y == 0.0), one, r);
-}
+// x^y for floats as exp2(y log2 |x|) in double. Zeros, infinities, NaN and negative bases of odd integer power take the
+// sign and limits of IEEE 754 pow.
 struct Pow : NoParams {
   using NoParams::NoParams;
   PYDL_INLINE Vec<float> operator()(Vec<float> x, Vec<float> y) const {
-    const DoublePair a = widen(x), b = widen(y);
-    return narrow(DoublePair{pow_as_float(a.low, b.low), pow_as_float(a.high, b.high)});
+    const Vec<float> a = abs(x);
+    const DoublePair base = widen(a), power = widen(y);
+    Vec<float> r =
+        narrow(DoublePair{exp2_as_float(power.low * log2_as_float(base.low)), exp2_as_float(power.high * log2_as_float(base.high))});
+    const Mask<float> integer = rint(y) == y;
+    const Vec<float> half = y * 0.5f;
+    const Mask<float> odd = integer & (rint(half) != half);
+    r = select((x < 0.0f) & ~integer & (a < FloatTraits<float>::infinity), Vec<float>(FloatTraits<float>::quiet_nan), r);
+    const Mask<float> negative = mask_cast<float>(bit_cast<int32_t>(x) < int32_t(0));
+    r = select(negative & odd, -r, r);
+    const Vec<float> one(1.0f);
+    r = select((a == 1.0f) & (abs(y) == FloatTraits<float>::infinity), one, r);
+    return select((x == 1.0f) | (y == 0.0f), one, r);
   }
 };
 PYDL_BINARY(PowScalar, __builtin_pow(a, b))
