@@ -77,7 +77,9 @@ def step():
         "a @ b",
         1.1,
     ),
-    Case("batched matmul 512x32x32", "a = torch.rand(512, 32, 32); b = torch.rand(512, 32, 32)", "torch.bmm(a, b)", 1.2),
+    Case(
+        "batched matmul 512x32x32", "a = torch.rand(512, 32, 32); b = torch.rand(512, 32, 32)", "torch.bmm(a, b)", 1.2
+    ),
     Case("matmul 32x4096x1024", "a = torch.rand(32, 4096); b = torch.rand(4096, 1024)", "a @ b", 1.2),
     Case("linear 32x4096x1024", "a = torch.rand(32, 4096); b = torch.rand(1024, 4096)", "a @ b.t()", 1.2),
     Case("matrix times vector 4096", "a = torch.rand(4096, 4096); b = torch.rand(4096)", "a @ b", 1.5),

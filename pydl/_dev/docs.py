@@ -152,7 +152,11 @@ def depth(info: Any, dtype: str) -> str:
     def convert(array: Any) -> Any:
         return pydl.tensor(array).to(getattr(pydl, dtype)) if array.dtype == source else pydl.tensor(array)
 
-    for sample in info.sample_list(source)[:4]:
+    try:
+        samples = info.sample_list(source)[:4]
+    except TypeError:  # NumPy cannot make them: the op has no meaning for this dtype
+        return ""
+    for sample in samples:
         try:
             given = sample.map(convert)
             tensors = [
