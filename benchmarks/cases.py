@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Case:
-    """``setup`` runs once, ``statement`` is timed. ``bar``: the ratio (PyTorch's time over ours) that we hold ourselves to."""
-
-    name: str
-    setup: str
-    statement: str
-    bar: float
-    bytes: int = 0  # traffic of one execution, for comparison with the copy bandwidth
-    flops: int = 0
-
+from benchmarks.case import Case
+from benchmarks.cases_memory import MEMORY_CASES
 
 _MLP = """
 net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
@@ -77,6 +65,7 @@ def step():
     Case("add in place 8 M", _BIG, "a.add_(b)", 1, bytes=3 * _BYTES),
     Case("mul in place 8 M", _BIG, "a.mul_(1.0)", 1, bytes=2 * _BYTES),
     Case("sigmoid in place 8 M", _BIG, "a.sigmoid_()", 1, bytes=2 * _BYTES),
+    _matmul(256),
     _matmul(512),
     _matmul(1024),
     _matmul(1024, "NT"),
@@ -86,16 +75,14 @@ def step():
         "float64 matmul 1024",
         "a = torch.rand(1024, 1024, dtype=torch.float64); b = a + 1",
         "a @ b",
-        1.0,
-        flops=2 * 1024**3,
+        1.1,
     ),
+    Case("batched matmul 512x32x32", "a = torch.rand(512, 32, 32); b = torch.rand(512, 32, 32)", "torch.bmm(a, b)", 1.2),
+    Case("matmul 32x4096x1024", "a = torch.rand(32, 4096); b = torch.rand(4096, 1024)", "a @ b", 1.2),
+    Case("linear 32x4096x1024", "a = torch.rand(32, 4096); b = torch.rand(1024, 4096)", "a @ b.t()", 1.2),
+    Case("matrix times vector 4096", "a = torch.rand(4096, 4096); b = torch.rand(4096)", "a @ b", 1.5),
     *(_elementwise(name, "8 M", 2) for name in ("exp", "log", "tanh", "sin", "pow", "erf", "gelu")),
     *(_elementwise(name, "64 K", 1) for name in ("add", "exp", "sigmoid", "tanh", "gelu", "sin", "tan", "log", "erf")),
-    Case("sum 8 M", _BIG, "a.sum()", 1, bytes=_BYTES),
-    Case("sum rows 4096x2048", "a = torch.rand(4096, 2048)", "a.sum(1)", 1, bytes=_BYTES),
-    Case("sum columns 4096x2048", "a = torch.rand(4096, 2048)", "a.sum(0)", 1, bytes=_BYTES),
-    Case("argmax rows 4096x2048", "a = torch.rand(4096, 2048)", "a.argmax(1)", 1, bytes=_BYTES),
-    Case("transpose copy 2048", "a = torch.rand(2048, 2048)", "a.t().contiguous()", 1, bytes=2 * 2048 * 2048 * 4),
     Case(
         "MLP step 784-128-10, batch 32",
         """
@@ -110,4 +97,5 @@ def step():
         "step()",
         1.5,
     ),
+    *MEMORY_CASES,
 ]

@@ -1581,6 +1581,7 @@ class Tensor:
     @overload
     def tile(self, *args: Any, **kwargs: Any) -> Any: ...
     to: Callable[..., Any]
+    to_device: Callable[..., Any]
     tolist: Callable[..., Any]
     @overload
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> tuple[Tensor, Tensor]: ...

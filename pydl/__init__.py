@@ -134,6 +134,34 @@ from pydl.functional import (
     unique,
     unique_consecutive,
 )
+from pydl._memory import (
+    asarray,
+    can_cast,
+    get_device,
+    is_storage,
+    thread_safe_generator,
+    typename,
+)
+from pydl._numeric import gradient, histogram, histogramdd
+from pydl._settings import (
+    are_deterministic_algorithms_enabled,
+    compiled_with_cxx11_abi,
+    get_default_device,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_default_device,
+    set_default_tensor_type,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
+from pydl._tensor import UntypedStorage
 from pydl.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from pydl import autograd, special
 from pydl.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
@@ -148,12 +176,15 @@ from pydl import _lazy
 
 # Loaded when first used: what a program does not touch costs it no import time.
 _LAZY_MODULES = (
+    "array_api",
     "demo",
+    "distributions",
     "fft",
     "linalg",
     "nn",
     "optim",
     "serialization",
+    "signal",
     "utils",
 )
 _LAZY_NAMES = {
@@ -173,6 +204,12 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"pydl.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value
         return value
+    if name.endswith(("Tensor", "Storage")):
+        from pydl import _legacy
+
+        if name in _legacy.NAMES or name == "TypedStorage":
+            globals()[name] = value = _legacy.get(name) if name in _legacy.NAMES else _legacy.TypedStorage
+            return value
     if name in _lazy.FUNCTIONS:
         value = getattr(importlib.import_module(_lazy.FUNCTIONS[name]), name)
         globals()[name] = value
@@ -180,6 +217,11 @@ def __getattr__(name: str) -> Any:
     if hasattr(_nn, name):
         return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
+
+
+from pydl import _interop
+
+_interop.connect()
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,8 @@ from pydl._C import Tensor
 
 _LINALG = "pydl.linalg._legacy"
 _BOTH = (
-    "cholesky cholesky_inverse cholesky_solve cross det dist geqrf inner inverse kron logdet lu lu_solve matrix_exp "
-    "matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve vdot"
+    "cholesky cholesky_inverse cholesky_solve cross det geqrf inner inverse kron logdet lu lu_solve matrix_exp "
+    "matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve vdot"
 )
 _FUNCTIONS = (
     "cdist chain_matmul frobenius_norm lobpcg lu_unpack norm_except_dim nuclear_norm pca_lowrank pdist svd_lowrank"

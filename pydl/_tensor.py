@@ -209,6 +209,8 @@ def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         if dtype not in by_name:
             raise ValueError(f"type(): invalid type: {dtype!r}")
         dtype = by_name[dtype]
+    elif isinstance(dtype, type) and isinstance(getattr(dtype, "dtype", None), _C.dtype):
+        dtype = dtype.dtype  # type: ignore[attr-defined]
     return self._to_dtype(dtype)
 
 
@@ -548,10 +550,23 @@ def _format(self: Tensor, spec: str) -> str:
 
 
 class UntypedStorage:
-    """The bytes behind tensors that share memory."""
+    """The bytes behind tensors that share memory.
+
+    Example:
+        >>> import pydl
+        >>> pydl.ones(2).untyped_storage().nbytes()
+        8
+    """
 
     def __init__(self, tensor: Tensor) -> None:
-        self._tensor = tensor
+        self._tensor = tensor.detach()
+
+    def _tensor_of(self, dtype: Any) -> Tensor:
+        """All elements as one row."""
+        whole = self._tensor.view(-1) if self._tensor.dim() == 0 else self._tensor
+        count = self.nbytes() // whole.element_size()
+        row = _C.functions.as_strided(whole, (count,), (1,), 0)
+        return row if dtype is row.dtype else row.view(dtype)
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
@@ -561,8 +576,30 @@ class UntypedStorage:
         """The number of bytes."""
         return self._tensor._storage_nbytes()
 
+    size = nbytes
+
+    def element_size(self) -> int:
+        """1: bytes."""
+        return 1
+
+    def tolist(self) -> list[int]:
+        """The bytes as numbers."""
+        return self._tensor_of(_C.uint8).tolist()
+
+    def is_shared(self) -> bool:
+        """False: the memory belongs to this process."""
+        return False
+
+    @property
+    def device(self) -> Any:
+        """The CPU."""
+        return _C.device("cpu")
+
     def __len__(self) -> int:
         return self.nbytes()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._tensor_of(_C.uint8)[index].tolist()
 
 
 def _untyped_storage(self: Tensor) -> UntypedStorage:
@@ -570,7 +607,41 @@ def _untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage(self)
 
 
+def _complex(self: Tensor) -> complex:
+    return complex(self.item())
+
+
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+def _array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard, `pydl.array_api`.
+
+    Raises:
+        ValueError: for a version of the standard that it does not follow.
+    """
+    if api_version is not None and api_version not in _API_VERSIONS:
+        raise ValueError(f"__array_namespace__(): api_version must be one of {_API_VERSIONS}, got {api_version!r}")
+    import pydl.array_api
+
+    return pydl.array_api
+
+
+def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """This tensor: all tensors are on the CPU.
+
+    Raises:
+        RuntimeError: for another device.
+    """
+    if stream is not None:
+        raise ValueError(f"to_device(): the CPU has no streams, got {stream!r}")
+    return _to(self, device if isinstance(device, _C.device) else _C.device(device))
+
+
 _METHODS: dict[str, Any] = {
+    "__array_namespace__": _array_namespace,
+    "to_device": _to_device,
+    "__complex__": _complex,
     "to": _to,
     "type": _type,
     "type_as": _type_as,

@@ -178,7 +178,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     shape = [v.numel() for v in vectors]
     grids = [v.view([-1 if i == k else 1 for i in range(len(shape))]).expand(shape) for k, v in enumerate(vectors)]
     if swap:
-        grids = [g.transpose(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

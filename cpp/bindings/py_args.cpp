@@ -256,6 +256,16 @@ bool is_alias(PyObject* keyword, std::string_view name) {
          (name == "input" && (given == "x" || given == "self")) || (name == "other" && given == "x2");
 }
 
+// Options of torch's factories that have one meaning here: strided memory, which no device pins.
+bool is_ignored_option(const Signature& s, PyObject* keyword, PyObject* value) {
+  bool factory = false;
+  for (int i = 0; i < s.count; ++i) factory |= s.params[static_cast<size_t>(i)].kind == ArgKind::Device;
+  if (!factory) return false;
+  const std::string_view name = keyword_text(keyword);
+  if (name == "layout") return value == Py_None || std::string_view(Py_TYPE(value)->tp_name) == "layout";
+  return (name == "pin_memory" && (value == Py_None || PyBool_Check(value))) || (name == "names" && value == Py_None);
+}
+
 int find_param(const Signature& s, const Prepared& names, PyObject* keyword) {
   for (int i = 0; i < s.count; ++i) {
     if (names.names[i] == keyword) return i;
@@ -339,6 +349,7 @@ bool parse_args(const Op& op, bool inplace, PyObject* const* args, Py_ssize_t na
         parsed.out = value;
         continue;
       }
+      if (is_ignored_option(s, keyword, value)) continue;
       why = text(s.name, "() got an unexpected keyword argument '", keyword_text(keyword), "'");
       return false;
     }

@@ -335,7 +335,7 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
 namespace {
 
 PyObject* list_level(const Tensor& t, int dim, const char* at) {
-  if (dim == t.ndim()) return checked(wrap_number(Scalar::load(t.dtype(), at)));
+  if (dim == t.ndim()) return checked(wrap_element(t.dtype(), at));
   Object list = own(checked(PyList_New(static_cast<Py_ssize_t>(t.size(dim)))));
   for (int64_t i = 0; i < t.size(dim); ++i)
     PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), list_level(t, dim + 1, at + i * t.stride(dim) * t.item_size()));

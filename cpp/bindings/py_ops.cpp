@@ -147,8 +147,26 @@ std::string under_name(const std::string& name, const std::string& signature_nam
   return last == name || last == signature_name || last == signature_name + "_" ? message : name + message.substr(end);
 }
 
-// Rewrites the pending exception if it is one of ours; those of a caller's own __index__ or hook stay as they are.
+std::string named_message(const OpObject& self, const char* message) {
+  return under_name(*self.name, self.alias_of ? *self.name : std::string((*self.overloads)[0]->signature.name), message);
+}
+
+// Rewrites the pending exception if it is one of ours; those of a caller's own __index__ or hook stay as they are: they have
+// run Python code and so carry a traceback, or were made by a call and so are instances already.
 void name_error(const OpObject& self) {
+#if PY_VERSION_HEX >= 0x030c0000
+  const Object error = own(PyErr_GetRaisedException());
+  const Object traceback = own(PyException_GetTraceback(error.get()));
+  const Object args = own(PyException_GetArgs(error.get()));
+  if (!traceback && PyTuple_Check(args.get()) && PyTuple_GET_SIZE(args.get()) == 1 &&
+      PyUnicode_CheckExact(PyTuple_GET_ITEM(args.get(), 0))) {
+    const char* utf8 = PyUnicode_AsUTF8(PyTuple_GET_ITEM(args.get(), 0));
+    const Object renamed = own(utf8 ? Py_BuildValue("(s)", named_message(self, utf8).c_str()) : nullptr);
+    if (renamed) PyException_SetArgs(error.get(), renamed.get());
+    PyErr_Clear();
+  }
+  PyErr_SetRaisedException(Py_NewRef(error.get()));
+#else
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   const Object message = own(value && PyUnicode_CheckExact(value) ? Py_NewRef(value) : nullptr);
@@ -157,9 +175,9 @@ void name_error(const OpObject& self) {
     PyErr_Clear();
     return PyErr_Restore(type, value, traceback);
   }
-  const std::string named = under_name(*self.name, self.alias_of ? *self.name : std::string((*self.overloads)[0]->signature.name), utf8);
   Py_XDECREF(value);
-  PyErr_Restore(type, PyUnicode_FromString(named.c_str()), traceback);
+  PyErr_Restore(type, PyUnicode_FromString(named_message(self, utf8).c_str()), traceback);
+#endif
 }
 
 PyObject* call_overload(OpObject& self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {

@@ -375,6 +375,14 @@ PyObject* wrap_number(const Scalar& s) {
   }
 }
 
+// A Scalar holds int64s: numbers of uint64 above them go their own way.
+PyObject* wrap_element(DType dtype, const char* at) {
+  if (dtype != DType::UInt64) return wrap_number(Scalar::load(dtype, at));
+  uint64_t v;
+  std::memcpy(&v, at, sizeof v);
+  return PyLong_FromUnsignedLongLong(v);
+}
+
 namespace {
 
 bool integer_scalar(PyObject* o, Scalar* out) {

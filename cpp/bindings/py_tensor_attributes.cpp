@@ -229,8 +229,7 @@ PyObject* method_item(PyObject* self, PyObject*) {
   return guarded([&] {
     const Tensor& t = unwrap(self);
     if (t.numel() != 1) raise(PyExc_RuntimeError, text("a Tensor with ", t.numel(), " elements cannot be converted to Scalar"));
-    if (t.dtype() == DType::UInt64) return checked(PyLong_FromUnsignedLongLong(*t.data<uint64_t>()));
-    return checked(wrap_number(Scalar::load(t.dtype(), t->data)));
+    return checked(wrap_element(t.dtype(), t->data));
   });
 }
 PyObject* method_tolist(PyObject* self, PyObject*) {

@@ -308,13 +308,16 @@ PyObject* nb_float(PyObject* self) {
   return guarded([&] {
     const Scalar s = single_value(self, "Scalar");
     if (s.is_complex()) raise(PyExc_RuntimeError, "value cannot be converted to type double without overflow");
-    return checked(PyFloat_FromDouble(s.to_double()));
+    const Tensor& t = unwrap(self);
+    return checked(PyFloat_FromDouble(t.dtype() == DType::UInt64 ? static_cast<double>(*t.data<uint64_t>()) : s.to_double()));
   });
 }
 PyObject* nb_int(PyObject* self) {
   return guarded([&] {
     const Scalar s = single_value(self, "Scalar");
-    return checked(s.is_floating() ? PyLong_FromDouble(s.to_double()) : PyLong_FromLongLong(s.to_int()));
+    if (s.is_floating()) return checked(PyLong_FromDouble(s.to_double()));
+    const Tensor& t = unwrap(self);
+    return checked(t.dtype() == DType::UInt64 ? wrap_element(t.dtype(), t->data) : PyLong_FromLongLong(s.to_int()));
   });
 }
 PyObject* nb_index(PyObject* self) {
@@ -322,6 +325,7 @@ PyObject* nb_index(PyObject* self) {
     const Tensor& t = unwrap(self);
     if (t.numel() != 1 || !is_integral_or_bool(t.dtype()))
       raise(PyExc_TypeError, "only integer tensors of a single element can be converted to an index");
+    if (t.dtype() == DType::UInt64) return checked(wrap_element(t.dtype(), t->data));
     return checked(PyLong_FromLongLong(Scalar::load(t.dtype(), t->data).to_int()));
   });
 }

@@ -100,6 +100,7 @@ bool to_dtype_value(PyObject* o, DType* out);  // pydl.dtype, or float/int/bool/
 bool is_dtype(PyObject* o);
 PyObject* wrap_size(IntSpan sizes);
 PyObject* wrap_number(const Scalar& s);
+PyObject* wrap_element(DType dtype, const char* at);  // the number at an address; uint64 keeps its sign
 PyObject* wrap_node(const Ref<autograd::Node>& node);
 PyObject* cpu_device();  // new reference
 extern PyTypeObject* GeneratorType;

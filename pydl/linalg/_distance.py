@@ -10,7 +10,7 @@ from pydl import Tensor
 from pydl.autograd import Function
 from pydl.linalg._checks import check_tensor
 
-__all__ = ["cdist", "dist", "pdist"]
+__all__ = ["cdist", "pdist"]
 
 _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
@@ -125,16 +125,3 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist(): only supports non-negative p values, got {p}")
     rows, columns = pydl.triu_indices(input.shape[0], input.shape[0], 1)  # type: ignore[attr-defined]
     return cdist(input, input, p, _MODES[2])[rows, columns]
-
-
-def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
-    """The p-norm of input - other.
-
-    Example:
-        >>> import pydl
-        >>> pydl.dist(pydl.tensor([0., 0.]), pydl.tensor([3., 4.]))
-        tensor(5.)
-    """
-    check_tensor("dist", input, "input")
-    check_tensor("dist", other, "other")
-    return pydl.linalg.vector_norm(input - other, p)

@@ -22,15 +22,15 @@ from pydl.linalg._checks import (
     tensor,
     wrap_dim,
 )
-from pydl.linalg._distance import cdist, dist, pdist
+from pydl.linalg._distance import cdist, pdist
 from pydl.linalg._lowrank import lobpcg, pca_lowrank, svd_lowrank
 from pydl.linalg._products import matrix_exp, matrix_power
 
 __all__ = [
-    "cdist", "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "cross", "det", "dist",
+    "cdist", "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "cross", "det",
     "frobenius_norm", "geqrf", "inner", "inverse", "kron", "lobpcg", "logdet", "lu", "lu_solve", "lu_unpack",
     "matrix_exp", "matrix_power", "norm_except_dim", "nuclear_norm", "orgqr", "ormqr", "pca_lowrank", "pdist",
-    "pinverse", "qr", "slogdet", "svd", "svd_lowrank", "trace", "triangular_solve", "vdot",
+    "pinverse", "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve", "vdot",
 ]  # fmt: skip
 
 _Geqrf = named("geqrf", "a tau")
@@ -367,20 +367,6 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any =
         return deliver("svd", _SVD(zeros[0], values, zeros[1]), out)
     u, s, vh = pydl.linalg.svd(input, full_matrices=not some)
     return deliver("svd", _SVD(u, s, vh.mH), out)
-
-
-def trace(input: Tensor) -> Tensor:
-    """The sum of the diagonal of a matrix.
-
-    Example:
-        >>> import pydl
-        >>> pydl.trace(pydl.tensor([[1., 2.], [3., 4.]]))
-        tensor(5.)
-    """
-    check_tensor("trace", input, "input")
-    if input.dim() != 2:
-        raise pydl.ShapeError(f"trace(): expected a matrix, but got tensor with dim {input.dim()}")
-    return input.diagonal().sum()
 
 
 def triangular_solve(

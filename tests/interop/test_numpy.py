@@ -134,3 +134,9 @@ def test_ufuncs_give_arrays():
 def test_bfloat16_has_no_numpy_dtype():
     with pytest.raises(TypeError):
         pydl.ones(2, dtype=pydl.bfloat16).numpy()
+
+
+def test_large_numbers_of_uint64_stay_positive():
+    big = 2**64 - 2
+    t = pydl.from_numpy(np.array([big], np.uint64))
+    assert t.item() == int(t) == operator.index(t) == t.tolist()[0] == big and float(t) == float(big)

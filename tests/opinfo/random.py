@@ -28,7 +28,13 @@ random(
     ((3,), -2, 5),
     errors=[((ones, 0), WRONG, "random_"), ((ones, 3, 3), WRONG, "random_")],
 )
-random("Tensor.bernoulli_", ((2, 3),), ((3,), 0.2), errors=[((ones, 2), WRONG, "bernoulli_")])
+random(
+    "Tensor.bernoulli_",
+    ((2, 3),),
+    ((3,), 0.2),
+    ((2, 3), (3,)),
+    errors=[((ones, 2), WRONG, "bernoulli_"), ((ones, -ones), WRONG, "bernoulli_")],
+)
 random("Tensor.exponential_", ((2, 3),), errors=[((ones, 0), WRONG, "exponential_")])
 random("Tensor.cauchy_", ((2, 3),), errors=[((ones, 0, 0), WRONG, "cauchy_")])
 random("Tensor.geometric_", ((2, 3), 0.3), errors=[((ones, 0), WRONG, "geometric_")])

@@ -213,3 +213,6 @@ shape_op("moveaxis", np.moveaxis, S(((2, 3, 2), 0, -1), ((2, 3, 2), (0, 1), (1, 
 shape_op("swapdims", np.swapaxes, S(((2, 3), 0, 1)), view=True, errors=[((np.ones(2), 0, 1), IndexError, "Dimension|dim")])  # fmt: skip
 for _name in ("swapdims_", "swapaxes_"):
     op(f"Tensor.{_name}", np.swapaxes, S(((2, 3), 0, 1)), dtypes=ALL, grad=False, errors=[((np.ones(2), 0, 1), IndexError, "Dimension|dim")])  # fmt: skip
+op("as_strided_", strided, S(((6,), (2, 2), (1, 2)), ((2, 3), (2,), (2,), 1)), dtypes=ALL, grad=False, torch_name="-", errors=[((np.ones(3), (4,), (1,)), WRONG, "bounds")])  # fmt: skip
+op("view_as_real_copy", lambda a: np.stack([a.real, a.imag], -1), S(((2, 3),)), dtypes=("complex64", "complex128"), errors=[((np.ones(2),), WRONG, "view_as_real")])  # fmt: skip
+op("view_as_complex_copy", lambda a: a[..., 0] + 1j * a[..., 1], S(((3, 2),)), scales=False, errors=[((np.ones(3),), WRONG, "view_as_complex")])  # fmt: skip

@@ -41,12 +41,17 @@ using LineFn = void (*)(const Line&);
 // out[j] += alpha * in[j] for n elements at byte strides.
 using AddFn = void (*)(char* out, int64_t out_stride, const char* in, int64_t in_stride, int64_t n, double alpha);
 
+// The positions, in order, of those of n values that are above (or below) the limit; NaN and comparisons with NaN count as
+// such. Returns how many there are, at most n.
+using FilterFn = int64_t (*)(const float* v, int64_t n, float limit, bool above, int32_t* positions);
+
 struct IndexTable {
   FirstBadFn first_bad;
   RowsFn gather_rows, scatter_rows;
   LineFn gather[5], scatter[5];  // by log2 of the item size
   ByDType<LineFn> scatter_add;   // out[indices[i]] += in[i], in the order of i
   ByDType<AddFn> add;
+  FilterFn filter;
 };
 PYDL_KERNEL(IndexTable, indexing);
 

@@ -1,7 +1,9 @@
 #include "ops/index/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
+#include <cstring>
 #include <vector>
 
 #include "core/parallel.h"
@@ -59,6 +61,85 @@ struct Buckets {
 
 int64_t first_bad_index(const int64_t* indices, int64_t index_stride, int64_t n, int64_t size) {
   return table().first_bad(indices, index_stride, n, -size, size);
+}
+
+int64_t first_outside(const int64_t* indices, int64_t n, int64_t low, int64_t high) {
+  std::atomic<int64_t> first{n};
+  parallel_for(n, kGrain, [&](int64_t begin, int64_t end) {
+    const int64_t at = table().first_bad(indices + begin, 8, end - begin, low, high);
+    if (at < 0) return;
+    int64_t seen = first.load();
+    while (begin + at < seen && !first.compare_exchange_weak(seen, begin + at)) {
+    }
+  });
+  return first.load() < n ? first.load() : -1;
+}
+
+std::vector<int64_t> count_mask(const uint8_t* mask, int64_t n) {
+  std::vector<int64_t> parts(static_cast<size_t>((n + kMaskBlock - 1) / kMaskBlock));
+  parallel_for(static_cast<int64_t>(parts.size()), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t stop = std::min(n, (b + 1) * kMaskBlock);
+      int64_t count = 0;
+      for (int64_t i = b * kMaskBlock; i < stop; ++i) count += mask[i] != 0;
+      parts[static_cast<size_t>(b)] = count;
+    }
+  });
+  return parts;
+}
+
+namespace {
+
+// Without a branch: every element is written, the position moves on for those that stay. The scratch keeps the writes that
+// do not count away from the next block's part of the result.
+template <class T>
+void compress_block(const T* in, const uint8_t* mask, int64_t n, T* out) {
+  constexpr int64_t kStep = 512;
+  T scratch[kStep + 1];
+  for (int64_t begin = 0; begin < n; begin += kStep) {
+    const int64_t end = std::min(n, begin + kStep);
+    int64_t k = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      scratch[k] = in[i];
+      k += mask[i] != 0;
+    }
+    std::memcpy(out, scratch, static_cast<size_t>(k) * sizeof(T));
+    out += k;
+  }
+}
+
+struct Bytes16 {
+  uint64_t low, high;
+};
+
+template <class T>
+void compress_all(const char* in, const uint8_t* mask, int64_t n, const std::vector<int64_t>& parts, char* out) {
+  std::vector<int64_t> starts(parts.size() + 1);
+  for (size_t b = 0; b < parts.size(); ++b) starts[b + 1] = starts[b] + parts[b];
+  parallel_for(static_cast<int64_t>(parts.size()), 2, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t first = b * kMaskBlock;
+      compress_block(reinterpret_cast<const T*>(in) + first, mask + first, std::min(n - first, kMaskBlock),
+                     reinterpret_cast<T*>(out) + starts[static_cast<size_t>(b)]);
+    }
+  });
+}
+
+}  // namespace
+
+void compress(const char* in, const uint8_t* mask, int64_t n, int64_t item, const std::vector<int64_t>& parts, char* out) {
+  switch (item) {
+    case 1:
+      return compress_all<uint8_t>(in, mask, n, parts, out);
+    case 2:
+      return compress_all<uint16_t>(in, mask, n, parts, out);
+    case 4:
+      return compress_all<uint32_t>(in, mask, n, parts, out);
+    case 8:
+      return compress_all<uint64_t>(in, mask, n, parts, out);
+    default:
+      return compress_all<Bytes16>(in, mask, n, parts, out);
+  }
 }
 
 void index_select_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/dtype.h"
 
@@ -9,6 +10,8 @@ namespace pydl {
 
 // Position of the first of n indices outside [-size, size), or -1. Call it before anything below.
 int64_t first_bad_index(const int64_t* indices, int64_t index_stride, int64_t n, int64_t size);
+// The same for n contiguous indices that must lie in [low, high), on all threads.
+int64_t first_outside(const int64_t* indices, int64_t n, int64_t low, int64_t high);
 
 // out row i = in row indices[i]; rows of `bytes` contiguous bytes. `size`: number of rows of `in`.
 void index_select_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
@@ -21,6 +24,11 @@ void index_copy_rows(char* out, int64_t out_row, const char* in, int64_t in_row,
 // out row indices[i] += alpha * in row i, in the order of i for each row: same bits for any number of threads.
 void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride, const char* in, int64_t in_row, int64_t in_stride,
                     const int64_t* indices, int64_t index_stride, int64_t n, int64_t size, int64_t row_elements, double alpha);
+
+// Elements of `in` whose byte in `mask` is not 0, packed. `parts` holds how many there are in each block of kMaskBlock.
+inline constexpr int64_t kMaskBlock = 16384;
+std::vector<int64_t> count_mask(const uint8_t* mask, int64_t n);
+void compress(const char* in, const uint8_t* mask, int64_t n, int64_t item, const std::vector<int64_t>& parts, char* out);
 
 // gather, scatter and scatter_add along one dimension. The index has sizes (line_sizes[0..line_dims), n): each position of
 // the leading dimensions is one line of n indices; out, in and index have their own strides over lines and along the line.

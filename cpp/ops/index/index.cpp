@@ -4,6 +4,8 @@
 
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
+#include "ops/index/engine.h"
+#include "ops/index/scatter.h"
 #include "ops/pointwise/comparison.h"
 #include "ops/pointwise/engine.h"
 #include "ops/reduce/reduce.h"
@@ -244,10 +246,34 @@ Tensor index_backward(const Tensor& gradient, const std::vector<Tensor>& indices
 
 }  // namespace
 
-Tensor index(const Tensor& input, std::vector<Tensor> indices) {
+namespace {
+
+// One mask of the input's own shape: no positions are needed.
+bool is_whole_mask(const Tensor& input, const std::vector<Tensor>& indices) {
+  return indices.size() == 1 && indices[0].defined() && indices[0].dtype() == DType::Bool && input.ndim() > 0 &&
+         indices[0].sizes() == input.sizes();
+}
+Tensor masked_values(const Tensor& input, const Tensor& mask_) {
+  const autograd::GradGuard off(false);
+  const Tensor x = contiguous(input), mask = contiguous(mask_);
+  const std::vector<int64_t> parts = count_mask(mask.data<uint8_t>(), mask.numel());
+  int64_t count = 0;
+  for (const int64_t p : parts) count += p;
+  const Tensor out = empty(Dims{count}, input.dtype(), "index");
+  compress(x->data, mask.data<uint8_t>(), mask.numel(), x.item_size(), parts, out->data);
+  return out;
+}
+Tensor planned_values(const Tensor& input, const std::vector<Tensor>& indices) {
   const Plan p = make_plan(input, indices);
   const Tensor out = empty(p.result, input.dtype(), "index");
   by_item_size(input.item_size(), [&]<class T>(T) { gather_values(p, input.data<T>(), out.data<T>()); });
+  return out;
+}
+
+}  // namespace
+
+Tensor index(const Tensor& input, std::vector<Tensor> indices) {
+  const Tensor out = is_whole_mask(input, indices) ? masked_values(input, indices[0]) : planned_values(input, indices);
   if (needs_grad(input)) {
     record({}, "IndexBackward0", out, {&input},
            [indices = std::move(indices), sizes = input.sizes()](Backward& b) { b.set(0, index_backward(b.grad(), indices, sizes)); });
@@ -341,24 +367,9 @@ void check_along(const char* op, const Tensor& input, const Tensor& index, int d
   }
 }
 
-// f(offset into data with the dim replaced by the index, position in the contiguous index) for each element of `index`.
-template <class F>
-void for_along(const char* op, const Tensor& data, const Tensor& index, int d, F&& f) {
-  const int64_t* v = index.data<int64_t>();
-  const int n = index.ndim();
-  const int64_t limit = data.ndim() ? data.size(d) : 1, step = data.ndim() ? data.stride(d) : 0;
-  for (int64_t i = 0; i < index.numel(); ++i) {
-    PYDL_CHECK(v[i] >= 0 && v[i] < limit, IndexError, op, "(): index ", v[i], " is out of bounds for dimension ", d, " with size ", limit);
-  }
-  for (int64_t i = 0; i < index.numel(); ++i) {
-    int64_t rest = i, at = v[i] * step;
-    for (int k = n; k-- > 0;) {
-      const int64_t c = rest % index.size(k);
-      rest /= index.size(k);
-      if (k != d) at += c * data.stride(k);
-    }
-    f(at, i);
-  }
+void check_positions(const char* op, const Tensor& index, int64_t size, int d) {
+  const int64_t bad = first_outside(index.data<int64_t>(), index.numel(), 0, size);
+  PYDL_CHECK(bad < 0, IndexError, op, "(): index ", index.data<int64_t>()[bad], " is out of bounds for dimension ", d, " with size ", size);
 }
 
 Tensor int64_index(const Tensor& index) {
@@ -372,12 +383,9 @@ Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
   const int d = wrap_dim(dim, input.ndim(), "gather");
   check_along("gather", input, index, d, true);
   const Tensor at = int64_index(index);
+  check_positions("gather", at, input.ndim() ? input.size(d) : 1, d);
   const Tensor out = empty(index.sizes(), input.dtype(), "gather");
-  by_item_size(input.item_size(), [&]<class T>(T) {
-    const T* from = input.data<T>();
-    T* to = out.data<T>();
-    for_along("gather", input, at, d, [&](int64_t offset, int64_t i) { to[i] = from[offset]; });
-  });
+  if (at.numel()) gather_lines(index_lines("gather", out, input, at, d));
   if (needs_grad(input)) {
     record({}, "GatherBackward0", out, {&input},
            [at = save(at), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
@@ -402,12 +410,9 @@ Tensor scatter_along(const Tensor& source, const Tensor& index, IntSpan sizes, i
   {
     const autograd::GradGuard off(false);
     const Tensor values = contiguous(source);
-    by_value_type("scatter_add", source.dtype(), [&]<class T>(T) {
-      T* to = out.data<T>();
-      const T* from = values.data<T>();
-      for_along("scatter_add", out, at, static_cast<int>(dim),
-                [&](int64_t offset, int64_t i) { to[offset] = sum_of(to[offset], from[i]); });
-    });
+    const int d = static_cast<int>(dim);
+    check_positions("scatter_add", at, out.ndim() ? out.size(d) : 1, d);
+    if (at.numel()) scatter_add_lines(index_lines("scatter_add", out, values, at, d));
   }
   if (needs_grad(source)) {
     record({}, "ScatterAddBackward0", out, {&source}, [at = save(at), dim](Backward& b) { b.set(0, gather(b.grad(), dim, at.get(b))); });
@@ -415,15 +420,44 @@ Tensor scatter_along(const Tensor& source, const Tensor& index, IntSpan sizes, i
   return out;
 }
 
+namespace {
+
+// Rows behind dim d are copied whole; where they are single elements, lines along d are gathered with one index for all.
+void select_rows(const Tensor& input, const Tensor& out, const Tensor& at, int d) {
+  const autograd::GradGuard off(false);
+  const Tensor x = contiguous(input);
+  int64_t outer = 1, inner = x.item_size();
+  for (int i = 0; i < x.ndim(); ++i) (i < d ? outer : inner) *= i == d ? 1 : x.size(i);
+  const int64_t n = at.numel(), size = x.ndim() ? x.size(d) : 1;
+  if (inner == x.item_size() && outer > 1) {
+    const Tensor lines = reshape(x, Dims{outer, size}), to = reshape(out, Dims{outer, n});
+    return gather_lines(index_lines("index_select", to, lines, expand(at, Dims{outer, n}), 1));
+  }
+  for (int64_t o = 0; o < outer; ++o) {
+    index_select_rows(out->data + o * n * inner, inner, x->data + o * size * inner, inner, at.data<int64_t>(), 8, n, size, inner);
+  }
+}
+
+}  // namespace
+
 Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index_) {
   const int d = wrap_dim(dim, input.ndim(), "index_select");
   PYDL_CHECK(index_.ndim() <= 1, IndexError, "index_select(): Index is supposed to be a vector, got ", index_.ndim(), " dims");
   PYDL_CHECK(index_.dtype() == DType::Int64 || index_.dtype() == DType::Int32, Error,
              "index_select(): Expected dtype int32 or int64 for index, got ", index_.dtype());
-  if (input.ndim() == 0) return reshape(index(reshape(input, Dims{1}), {index_}), IntSpan());
-  std::vector<Tensor> indices(static_cast<size_t>(d) + 1);
-  indices.back() = index_.ndim() ? index_ : reshape(index_, Dims{1});
-  return index(input, std::move(indices));
+  const Tensor at = reshape(int64_index(index_), Dims{index_.numel()});
+  check_positions("index_select", at, input.ndim() ? input.size(d) : 1, d);
+  Dims shape = input.sizes();
+  if (input.ndim()) shape[d] = at.numel();
+  PYDL_CHECK(input.ndim() > 0 || at.numel() == 1, IndexError, "index_select(): expected one index for a 0-dim tensor, got ", at.numel());
+  const Tensor out = empty(shape, input.dtype(), "index_select");
+  if (out.numel()) select_rows(input, out, at, d);
+  if (needs_grad(input)) {
+    record({}, "IndexSelectBackward0", out, {&input}, [i = save(at), sizes = input.sizes(), d](Backward& b) {
+      b.set(0, index_add(zeros(sizes, b.grad().dtype()), d, i.get(b), b.grad(), Scalar(1)));
+    });
+  }
+  return out;
 }
 PYDL_OP(index_select, "index_select(input: Tensor, dim: int, index: Tensor) -> Tensor", Function | Method | Out, R"doc(
 The slices of `input` along `dim` at the positions in the 1-D tensor `index`.

@@ -43,10 +43,9 @@ Tensor int64_index(const char* op, const Tensor& index) {
 }
 
 void check_indices(const char* op, const Tensor& index, int64_t size, int dim) {
-  const int64_t* v = index.data<int64_t>();
-  for (int64_t i = 0; i < index.numel(); ++i) {
-    PYDL_CHECK(v[i] >= 0 && v[i] < size, IndexError, op, "(): index ", v[i], " is out of bounds for dimension ", dim, " with size ", size);
-  }
+  const int64_t bad = first_outside(index.data<int64_t>(), index.numel(), 0, size);
+  PYDL_CHECK(bad < 0, IndexError, op, "(): index ", index.data<int64_t>()[bad], " is out of bounds for dimension ", dim, " with size ",
+             size);
 }
 
 // ---- scatter: one index per element ----------------------------------------------------------------------------
@@ -72,9 +71,11 @@ void check_scatter(const char* op, const Tensor& input, const Tensor& index, int
 // 0-d tensors count as vectors of one element.
 Tensor at_least_1d(const Tensor& t) { return t.ndim() ? t : raw_view(t, Dims{1}, Dims{1}, t->offset); }
 
-IndexLines lines_of(const Tensor& out_, const Tensor& in_, const Tensor& index_, int d) {
+}  // namespace
+
+IndexLines index_lines(const char* op, const Tensor& out_, const Tensor& in_, const Tensor& index_, int d) {
   const Tensor out = at_least_1d(out_), in = at_least_1d(in_), index = at_least_1d(index_);
-  PYDL_CHECK(out.ndim() <= IndexLines::kMaxDims, NotImplemented, "scatter(): more than ", IndexLines::kMaxDims,
+  PYDL_CHECK(out.ndim() <= IndexLines::kMaxDims, NotImplemented, op, "(): more than ", IndexLines::kMaxDims,
              " dimensions are not supported");
   IndexLines s;
   const int64_t item = out.item_size();
@@ -94,9 +95,11 @@ IndexLines lines_of(const Tensor& out_, const Tensor& in_, const Tensor& index_,
   s.in_stride = in.stride(d) * item;
   s.index_stride = index.stride(d) * 8;
   s.n = index.size(d);
-  s.size = out.size(d);
+  s.size = std::max(out.size(d), in.size(d));  // indices are not negative here: nothing is counted from the end
   return s;
 }
+
+namespace {
 
 // The part of `src` that the index covers.
 Tensor covered(Tensor src, const Tensor& index) {
@@ -115,7 +118,7 @@ Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& i
   if (index.numel()) {
     const autograd::GradGuard off(false);
     const Tensor from = memory_overlap(out, src) == Overlap::None ? src : clone(src);
-    adds ? scatter_add_lines(lines_of(out, from, index, d)) : scatter_lines(lines_of(out, from, index, d));
+    adds ? scatter_add_lines(index_lines(op, out, from, index, d)) : scatter_lines(index_lines(op, out, from, index, d));
   }
   end_write(out, dest);
   if (needs_grad(input, src)) {
@@ -197,6 +200,8 @@ void write_rows(RowWrite kind, const Tensor& out, const Tensor& source, const Te
   if (!to.same(out)) copy_raw(out, to);
 }
 
+}  // namespace
+
 Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha, const Dest& dest) {
   const int d = wrap_dim(dim, input.ndim(), "index_add");
   const Tensor at = row_index("index_add", index, input.ndim() ? input.size(d) : 1, d);
@@ -214,6 +219,8 @@ Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Te
   }
   return out;
 }
+
+namespace {
 
 Tensor index_copy(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source, const Dest& dest) {
   const int d = wrap_dim(dim, input.ndim(), "index_copy");

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/parallel.h"
+#include "kernels/index/index.h"
 #include "ops/copy/copy.h"
 #include "ops/index/index.h"
 #include "ops/pointwise/engine.h"
@@ -101,16 +102,53 @@ void radix_sort(std::vector<uint64_t>& words, std::vector<uint64_t>& other) {
   }
 }
 
-// The `count` smallest words in order, for a small count: most words fail the first comparison.
-void select_smallest(const std::vector<uint64_t>& words, int64_t count, std::vector<uint64_t>& best) {
-  best.assign(words.begin(), words.begin() + count);
-  std::sort(best.begin(), best.end());
-  for (size_t i = static_cast<size_t>(count); i < words.size(); ++i) {
-    if (words[i] >= best.back()) continue;
-    const auto place = std::upper_bound(best.begin(), best.end(), words[i]);
-    std::move_backward(place, best.end() - 1, best.end());
-    *place = words[i];
+uint64_t word_of(uint32_t key, int64_t position) { return static_cast<uint64_t>(key) << 32 | static_cast<uint32_t>(position); }
+
+// The positions of those of n values that may belong to the best, of which `last` is the worst.
+template <class T>
+int64_t better(const T* v, int64_t n, T last, bool descending, int32_t* positions) {
+  if constexpr (std::is_same_v<T, float>) {
+    return kernels::index::indexing().filter(v, n, last, descending, positions);
+  } else {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      positions[count] = static_cast<int32_t>(i);
+      count += descending ? v[i] > last : v[i] < last;
+    }
+    return count;
   }
+}
+
+// The `count` best words in order, for a small count: most blocks of values fail one comparison with the worst of the best
+// so far, and what passes is collected until it pays to choose again.
+template <class T>
+void select_best(const T* v, int64_t n, int64_t count, bool descending, std::vector<uint64_t>& best) {
+  const uint32_t flip = descending ? UINT32_MAX : 0;
+  const auto keep = static_cast<size_t>(count), limit = 8 * keep;
+  uint64_t worst = 0;
+  const auto choose = [&] {
+    std::nth_element(best.begin(), best.begin() + count - 1, best.end());
+    best.resize(keep);
+    worst = best.back();
+  };
+  best.clear();
+  int64_t begin = std::min(n, static_cast<int64_t>(limit));
+  for (int64_t i = 0; i < begin; ++i) best.push_back(word_of(key_of(v[i]) ^ flip, i));
+  choose();
+  constexpr int64_t kBlock = 512;
+  int32_t positions[kBlock];
+  for (; begin < n; begin += kBlock) {
+    const int64_t found = better(v + begin, std::min(n - begin, kBlock), v[static_cast<uint32_t>(worst)], descending, positions);
+    for (int64_t k = 0; k < found; ++k) {
+      const int64_t i = begin + positions[k];
+      const uint64_t word = word_of(key_of(v[i]) ^ flip, i);
+      if (word >= worst) continue;
+      best.push_back(word);
+      if (best.size() == limit) choose();
+    }
+  }
+  choose();
+  std::sort(best.begin(), best.end());
 }
 
 struct Scratch {
@@ -119,16 +157,15 @@ struct Scratch {
 
 template <class T>
 void order_words(const T* v, int64_t n, int64_t count, bool descending, int64_t* out, Scratch& s) {
-  s.words.resize(static_cast<size_t>(n));
-  s.other.resize(static_cast<size_t>(n));
-  const uint32_t flip = descending ? UINT32_MAX : 0;
-  for (int64_t i = 0; i < n; ++i)
-    s.words[static_cast<size_t>(i)] = static_cast<uint64_t>(key_of(v[i]) ^ flip) << 32 | static_cast<uint32_t>(i);
-  if (count > 0 && count <= 64 && count * 8 <= n) {
-    select_smallest(s.words, count, s.other);
+  if (count > 0 && count <= 1024 && count * 8 <= n) {
+    select_best(v, n, count, descending, s.other);
     for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.other[static_cast<size_t>(i)]);
     return;
   }
+  s.words.resize(static_cast<size_t>(n));
+  s.other.resize(static_cast<size_t>(n));
+  const uint32_t flip = descending ? UINT32_MAX : 0;
+  for (int64_t i = 0; i < n; ++i) s.words[static_cast<size_t>(i)] = word_of(key_of(v[i]) ^ flip, i);
   n < 256 ? std::sort(s.words.begin(), s.words.end()) : radix_sort(s.words, s.other);
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint32_t>(s.words[static_cast<size_t>(i)]);
 }

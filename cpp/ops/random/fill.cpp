@@ -204,6 +204,21 @@ Tensor bernoulli_(const Tensor& t, double p, Generator* g) {
   return written(t);
 }
 
+Tensor bernoulli_each_(const Tensor& t, const Tensor& p, Generator* g) {
+  PYDL_CHECK(!is_complex(t.dtype()), NotImplemented, "bernoulli_(): not implemented for ", t.dtype());
+  const Tensor chances = contiguous(expand(to_dtype(detach(p), DType::Float64), t.sizes()));
+  const double* c = chances.data<double>();
+  for (int64_t i = 0; i < chances.numel(); ++i) {
+    PYDL_CHECK(c[i] >= 0 && c[i] <= 1, Error, "bernoulli_(): expects p to be in [0, 1], but got p=", c[i]);
+  }
+  check_target("bernoulli_", t);
+  const Tensor u = empty(t.sizes(), DType::Float64, "bernoulli_");
+  fill_unit(u.data<double>(), u.numel(), g);
+  for (int64_t i = 0; i < u.numel(); ++i) u.data<double>()[i] = u.data<double>()[i] < c[i];
+  copy_raw(t, u);
+  return written(t);
+}
+
 // f(u), u uniform in [0, 1).
 template <class F>
 Tensor transformed(const char* op, const Tensor& t, Generator* g, F f) {
@@ -291,6 +306,8 @@ Example:
     >>> pydl.empty(2).bernoulli_(1)
     tensor([1., 1.])
 )doc");
+PYDL_OP(bernoulli_each_, "bernoulli_(input: Tensor, p: Tensor, *, generator: Generator | None = None) -> Tensor", Method | InplaceOnly,
+        R"doc()doc");
 PYDL_OP(exponential_, "exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor",
         Method | InplaceOnly, R"doc(
 Fills this tensor with numbers of the density lambd * exp(-lambd * x).

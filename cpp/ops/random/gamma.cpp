@@ -60,7 +60,7 @@ double draw_gamma(double a, Stream& s) {
 // By multiplication of uniform numbers below 10, above by Hoermann's PTRS, "The transformed rejection method for
 // generating Poisson random variables", 1993.
 double draw_poisson(double rate, Stream& s) {
-  if (!(rate > 0)) return rate == 0 ? 0 : NAN;
+  if (!(rate > 0) || !std::isfinite(rate)) return rate == 0 ? 0 : NAN;  // rejections would never end at infinity
   if (rate < 10) {
     const double limit = std::exp(-rate);
     double product = s.unit(), k = 0;
@@ -81,7 +81,7 @@ double draw_poisson(double rate, Stream& s) {
 // Inversion by waiting times for few expected successes (Devroye, "Non-uniform random variate generation", 1986, X.4.3),
 // else Hoermann's BTRS, "The generation of binomial random variates", 1993.
 double draw_binomial(double n, double p, Stream& s) {
-  if (!(n >= 0) || !(p >= 0) || !(p <= 1)) return NAN;
+  if (!(n >= 0) || !std::isfinite(n) || !(p >= 0) || !(p <= 1)) return NAN;
   n = std::floor(n);
   if (n == 0 || p == 0) return 0;
   if (p == 1) return n;

@@ -27,6 +27,8 @@ Tensor transpose_copy(const Tensor& input, int64_t dim0, int64_t dim1) { return 
 Tensor unfold_copy(const Tensor& input, int64_t dimension, int64_t size, int64_t step) { return own(unfold(input, dimension, size, step)); }
 Tensor unsqueeze_copy(const Tensor& input, int64_t dim) { return own(unsqueeze(input, dim)); }
 Tensor view_copy(const Tensor& input, IntSpan size) { return own(reshape(input, size)); }
+Tensor view_as_real_copy(const Tensor& input) { return own(view_as_real(input)); }
+Tensor view_as_complex_copy(const Tensor& input) { return own(view_as_complex(input)); }
 Tensor narrow_copy(const Tensor& input, int64_t dim, int64_t start, int64_t length) { return own(narrow(input, dim, start, length)); }
 
 // Python's slice: missing and negative ends, cut off at the size.
@@ -191,6 +193,20 @@ Example:
     >>> pydl.view_copy(pydl.arange(4), (2, 2))
     tensor([[0, 1],
             [2, 3]])
+)doc");
+PYDL_OP(view_as_real_copy, "view_as_real_copy(input: Tensor) -> Tensor", Function | Out, R"doc(
+A copy of `view_as_real`.
+
+Example:
+    >>> pydl.view_as_real_copy(pydl.tensor([1+2j]))
+    tensor([[1., 2.]])
+)doc");
+PYDL_OP(view_as_complex_copy, "view_as_complex_copy(input: Tensor) -> Tensor", Function | Out, R"doc(
+A copy of `view_as_complex`.
+
+Example:
+    >>> pydl.view_as_complex_copy(pydl.tensor([[1., 2.]]))
+    tensor([1.+2.j])
 )doc");
 PYDL_OP(narrow_copy, "narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor", Function | Method | Out, R"doc(
 A copy of `narrow`.

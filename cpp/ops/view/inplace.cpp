@@ -53,6 +53,15 @@ void check_inplace(const char* op, const Tensor& t) {
 
 namespace {
 
+// The base as its view of another dtype sees it: complex numbers as pairs, pairs as complex numbers.
+Tensor seen_as(const Tensor& base, DType dtype) {
+  if (base.dtype() == dtype) return base;
+  if (real_type(base.dtype()) == dtype) return view_as_real(base);
+  PYDL_CHECK(complex_type(base.dtype()) == dtype && base.contiguous() && base.numel() % 2 == 0, NotImplemented,
+             "a view of another dtype cannot be used after its base was written to in place");
+  return view_as_complex(as_strided(base, Dims{base.numel() / 2, 2}, Dims{2, 1}));
+}
+
 // The new value of a base of which a view was written by `fn`: the gradient of the base is that of its new value with
 // the written part replaced by what flows through fn.
 class CopySlices final : public Node {
@@ -63,20 +72,27 @@ class CopySlices final : public Node {
         base_strides_(base.strides()),
         view_sizes_(view.sizes()),
         view_strides_(view.strides()),
-        offset_(view->offset - base->offset),
+        view_dtype_(view.dtype()),
         fn_(std::move(fn)) {
+    {
+      const autograd::GradGuard off(false);
+      offset_ = view->offset - seen_as(base, view_dtype_)->offset;
+    }
     add_edge_of(base);
+    // fn may stand in the graph a second time, as the maker of an output that it saved: its turn comes after ours.
+    if (fn_->topology >= topology) topology = fn_->topology + 1;
     for (int i = 1; i < fn_->num_edges(); ++i) add_edge(fn_->edge(i));
   }
   std::string name() const override { return "CopySlices"; }
   void release_saved() override {
-    fn_->release_saved();
+    if (fn_->ref_count() == 1) fn_->release_saved();
     released = true;
   }
 
   void apply(Backward& b) override {
     const Tensor whole = clone_as(b.grad(), base_strides_);
-    const Tensor part = as_strided(whole, view_sizes_, view_strides_, whole->offset + offset_);
+    const Tensor seen = seen_as(whole, view_dtype_);
+    const Tensor part = as_strided(seen, view_sizes_, view_strides_, seen->offset + offset_);
     Tensor in[1] = {clone(part)};
     std::vector<Tensor> out(static_cast<size_t>(fn_->num_edges()));
     Backward inner(in, out, *fn_);
@@ -90,7 +106,8 @@ class CopySlices final : public Node {
 
  private:
   Dims sizes_, base_strides_, view_sizes_, view_strides_;
-  int64_t offset_;
+  DType view_dtype_;
+  int64_t offset_ = 0;
   Ref<Node> fn_;
 };
 
@@ -249,8 +266,7 @@ namespace {
 Ref<Node> regenerate(const Tensor& view) {
   const Tensor& base = meta(view)->view->base;
   if (!base->requires_grad) return nullptr;
-  PYDL_CHECK(base.dtype() == view.dtype(), NotImplemented, "a view of another dtype cannot be used after its base was written to in place");
-  return as_strided_node(base, view.sizes(), view.strides(), view->offset);
+  return as_strided_node(seen_as(base, view.dtype()), view.sizes(), view.strides(), view->offset);
 }
 
 [[maybe_unused]] const bool g_installed = (autograd::ops.view_grad_fn = &regenerate, true);

@@ -17,7 +17,7 @@ Tensor over_storage(const Tensor& base, DType dtype, const Dims& sizes, const Di
   return v;
 }
 
-Tensor view_as_complex(const Tensor& input);
+}  // namespace
 
 Tensor view_as_real(const Tensor& input) {
   PYDL_CHECK(is_complex(input.dtype()), Error, "view_as_real(): is only supported for complex tensors");
@@ -46,6 +46,8 @@ Tensor view_as_complex(const Tensor& input) {
   return record_view("ViewAsComplexBackward0", input, over_storage(input, complex_type(input.dtype()), sizes, strides, input->offset / 2),
                      [](Backward& b) { b.set(0, view_as_real(b.grad())); });
 }
+
+namespace {
 
 // The bytes as another dtype; the last dim shrinks or grows where the sizes of the elements differ. No gradient flows.
 Tensor view_dtype(const Tensor& input, DType dtype) {
@@ -116,6 +118,22 @@ Tensor transpose_(const Tensor& t, int64_t dim0, int64_t dim1) {
   return reshape_in_place("transpose_", "TransposeBackward0", t, shaped,
                           [dim0, dim1](const Tensor& g) { return transpose(g, dim0, dim1); });
 }
+Tensor as_strided_(const Tensor& t, IntSpan size, IntSpan stride, std::optional<int64_t> storage_offset) {
+  check_inplace("as_strided_", t);
+  const bool grad = needs_grad(t);
+  PYDL_CHECK(!grad || !autograd::meta(t) || !autograd::meta(t)->view, NotImplemented,
+             "as_strided_(): not supported on a view that requires grad");
+  Tensor shaped;
+  {
+    const autograd::GradGuard off(false);
+    shaped = as_strided(t, size, stride, storage_offset);  // checks that it lies inside
+  }
+  const Ref<autograd::Node> node = grad ? strided_view_node(t, size, stride, shaped->offset) : nullptr;
+  t->set_geometry(Dims(size), Dims(stride), shaped->offset);
+  t->bump_version();
+  if (grad) autograd::set_history(t, node);
+  return t;
+}
 Tensor t_(const Tensor& input) {
   PYDL_CHECK(input.ndim() <= 2, Error, "t_() expects a tensor with <= 2 dimensions, but self is ", input.ndim(), "D");
   return input.ndim() == 2 ? transpose_(input, 0, 1) : input;
@@ -172,6 +190,14 @@ Alias of `transpose_`.
 Example:
     >>> pydl.ones(2, 3).swapaxes_(0, 1).shape
     torch.Size([3, 2])
+)doc");
+PYDL_OP(as_strided_, "as_strided_(input: Tensor, size: Size, stride: Size, storage_offset: int | None = None) -> Tensor",
+        Function | Method | InplaceOnly, R"doc(
+`as_strided` of this tensor itself.
+
+Example:
+    >>> pydl.arange(4).as_strided_((2,), (2,))
+    tensor([0, 2])
 )doc");
 PYDL_OP(t_, "t_(input: Tensor) -> Tensor", Method | InplaceOnly, R"doc(
 `t` of this tensor itself.

@@ -21,6 +21,8 @@ Tensor narrow(const Tensor& input, int64_t dim, int64_t start, int64_t length);
 Tensor diagonal(const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor unfold(const Tensor& input, int64_t dimension, int64_t size, int64_t step);
 Tensor flatten(const Tensor& input, int64_t start_dim, int64_t end_dim);
+Tensor view_as_real(const Tensor& input);     // of a complex tensor
+Tensor view_as_complex(const Tensor& input);  // of a real one with a last dim of 2
 Tensor detach(const Tensor& input);
 Tensor real(const Tensor& input);
 Tensor imag(const Tensor& input);

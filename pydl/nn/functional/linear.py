@@ -95,4 +95,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     classes = largest + 1 if num_classes == -1 else num_classes
     if largest >= classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
+    if tensor.numel() * classes >= 2**60:
+        raise RuntimeError(f"one_hot: {classes} classes for {tensor.numel()} indices do not fit in memory")
     return (tensor.unsqueeze(-1) == pydl.arange(classes)).to(pydl.int64)

@@ -14,14 +14,17 @@ PYDL_INLINE float power(float x, float p) { return __builtin_powf(x, p); }
 PYDL_INLINE double power(double x, double p) { return __builtin_pow(x, p); }
 PYDL_INLINE float root(float x) { return __builtin_sqrtf(x); }
 PYDL_INLINE double root(double x) { return __builtin_sqrt(x); }
+// Without a branch, so that the loops become vectors.
+PYDL_INLINE float magnitude(float x) { return __builtin_fabsf(x); }
+PYDL_INLINE double magnitude(double x) { return __builtin_fabs(x); }
 template <class T>
 PYDL_INLINE T larger(T a, T b) {  // NaN wins
-  return a > b || a != a ? a : b;
+  return (a > b) | (a != a) ? a : b;
 }
 
 template <class T, Norm N>
 PYDL_INLINE T term(T d, T p) {
-  const T x = d < 0 ? -d : d;
+  const T x = magnitude(d);
   if constexpr (N == Norm::Zero) return x != 0 ? T(1) : T(0);
   if constexpr (N == Norm::Two) return d * d;
   if constexpr (N == Norm::Any) return power(x, p);
@@ -61,7 +64,7 @@ void forward_rows(const Rows& r, int64_t begin, int64_t end) {
 // g d|d|_p / d d_k, from the distance: sign(d) (|d| / distance)^(p - 1), zero where the norm has a corner.
 template <class T, Norm N>
 PYDL_INLINE T slope(T d, T distance, T inverse, T p) {
-  const T sign = d > 0 ? T(1) : d < 0 ? T(-1) : T(0), x = d < 0 ? -d : d;
+  const T sign = d > 0 ? T(1) : d < 0 ? T(-1) : T(0), x = magnitude(d);
   if constexpr (N == Norm::One) return sign;
   if constexpr (N == Norm::Two) return d * inverse;
   if constexpr (N == Norm::Max) return x == distance ? sign : T(0);

@@ -1,5 +1,9 @@
 #include "kernels/index/index.h"
 
+#if PYDL_ISA_LEVEL >= 1
+#include <immintrin.h>
+#endif
+
 namespace pydl::kernels::index::PYDL_ISA {
 namespace {
 
@@ -21,8 +25,13 @@ int64_t first_bad(const int64_t* indices, int64_t stride, int64_t n, int64_t low
   for (int64_t begin = 0; begin < n; begin += kStep) {
     const int64_t end = begin + kStep < n ? begin + kStep : n;
     bool any = false;
-    if (stride == 8) {
-      for (int64_t i = begin; i < end; ++i) any |= (indices[i] < low) | (indices[i] >= high);
+    if (stride == 8) {  // either difference has its sign bit set outside the range
+      uint64_t signs = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        const auto k = static_cast<uint64_t>(indices[i]);
+        signs |= (k - static_cast<uint64_t>(low)) | (static_cast<uint64_t>(high) - 1 - k);
+      }
+      any = signs >> 63;
     } else {
       for (int64_t i = begin; i < end; ++i) any |= bad(i);
     }
@@ -34,17 +43,29 @@ int64_t first_bad(const int64_t* indices, int64_t stride, int64_t n, int64_t low
   return -1;
 }
 
-// The row that comes eight later is fetched while this one is copied.
-constexpr int64_t kAhead = 8;
+// The row that comes sixteen later is fetched while this one is copied.
+constexpr int64_t kAhead = 16;
 
 PYDL_INLINE void prefetch(const char* p, int64_t bytes) {
   for (int64_t b = 0; b < bytes && b < 512; b += 64) __builtin_prefetch(p + b);
 }
 
+// Rows of a few cache lines are copied line by line: no call, no look at the length.
+PYDL_INLINE void copy_row(char* out, const char* in, int64_t bytes) {
+  if (bytes > 1024) {
+    __builtin_memcpy(out, in, static_cast<size_t>(bytes));
+    return;
+  }
+  int64_t b = 0;
+  for (; b + 64 <= bytes; b += 64) __builtin_memcpy(out + b, in + b, 64);
+  for (; b + 8 <= bytes; b += 8) __builtin_memcpy(out + b, in + b, 8);
+  for (; b < bytes; ++b) out[b] = in[b];
+}
+
 void gather_rows(const Rows& r) {
   for (int64_t i = 0; i < r.n; ++i) {
     if (i + kAhead < r.n) prefetch(r.in + index_at(r.indices, r.index_stride, i + kAhead, r.size) * r.in_row, r.bytes);
-    __builtin_memcpy(r.out + i * r.out_row, r.in + index_at(r.indices, r.index_stride, i, r.size) * r.in_row, static_cast<size_t>(r.bytes));
+    copy_row(r.out + i * r.out_row, r.in + index_at(r.indices, r.index_stride, i, r.size) * r.in_row, r.bytes);
   }
 }
 
@@ -58,8 +79,20 @@ struct Wide {
   uint64_t a, b;
 };
 
+PYDL_INLINE bool is_packed(const Line& l, int64_t item) { return l.out_stride == item && l.in_stride == item && l.index_stride == 8; }
+PYDL_INLINE int64_t wrapped(int64_t k, int64_t size) { return k + (k >> 63 & size); }
+
 template <class T>
 void gather(const Line& l) {
+  if (is_packed(l, sizeof(T))) {
+    T* __restrict out = reinterpret_cast<T*>(l.out);
+    const T* in = reinterpret_cast<const T*>(l.in);
+    const int64_t* indices = l.indices;
+    const int64_t n = l.n, size = l.size;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < n; ++i) out[i] = in[wrapped(indices[i], size)];
+    return;
+  }
   for (int64_t i = 0; i < l.n; ++i) {
     *reinterpret_cast<T*>(l.out + i * l.out_stride) =
         *reinterpret_cast<const T*>(l.in + index_at(l.indices, l.index_stride, i, l.size) * l.in_stride);
@@ -116,6 +149,18 @@ struct Complex {
 template <class K>
 void scatter_add(const Line& l) {
   using S = typename K::Storage;
+  if (is_packed(l, sizeof(S))) {
+    S* out = reinterpret_cast<S*>(l.out);
+    const S* in = reinterpret_cast<const S*>(l.in);
+    const int64_t* indices = l.indices;
+    const int64_t n = l.n, size = l.size;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < n; ++i) {
+      S& o = out[wrapped(indices[i], size)];
+      o = K::add(o, in[i], 1);
+    }
+    return;
+  }
   for (int64_t i = 0; i < l.n; ++i) {
     S* o = reinterpret_cast<S*>(l.out + index_at(l.indices, l.index_stride, i, l.size) * l.out_stride);
     *o = K::add(*o, *reinterpret_cast<const S*>(l.in + i * l.in_stride), 1);
@@ -139,6 +184,42 @@ void add(char* out, int64_t out_stride, const char* in, int64_t in_stride, int64
   }
 }
 
+// ---- filtering -------------------------------------------------------------------------------------------------
+
+// The comparisons are put so that NaN, on either side, passes.
+PYDL_INLINE bool passes(float v, float limit, bool above) { return above ? !(v <= limit) : !(v >= limit); }
+
+template <bool kAbove>
+PYDL_INLINE int64_t pass(const float* v, int64_t n, float limit, int32_t* positions) {
+  int64_t count = 0, i = 0;
+#if PYDL_ISA_LEVEL >= 1
+  constexpr int kCompare = kAbove ? _CMP_NLE_UQ : _CMP_NGE_UQ;
+#if PYDL_ISA_LEVEL == 2
+  constexpr int kLanes = 16;
+  const __m512 last = _mm512_set1_ps(limit);
+#else
+  constexpr int kLanes = 8;
+  const __m256 last = _mm256_set1_ps(limit);
+#endif
+  for (; i + kLanes <= n; i += kLanes) {
+#if PYDL_ISA_LEVEL == 2
+    auto bits = static_cast<uint32_t>(_mm512_cmp_ps_mask(_mm512_loadu_ps(v + i), last, kCompare));
+#else
+    auto bits = static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(v + i), last, kCompare)));
+#endif
+    for (; bits; bits &= bits - 1) positions[count++] = static_cast<int32_t>(i) + __builtin_ctz(bits);
+  }
+#endif
+  for (; i < n; ++i) {
+    if (passes(v[i], limit, kAbove)) positions[count++] = static_cast<int32_t>(i);
+  }
+  return count;
+}
+
+int64_t filter(const float* v, int64_t n, float limit, bool above, int32_t* positions) {
+  return above ? pass<true>(v, n, limit, positions) : pass<false>(v, n, limit, positions);
+}
+
 template <class K>
 constexpr void set(IndexTable& t, DType d) {
   t.scatter_add.slot[static_cast<int>(d)] = scatter_add<K>;
@@ -152,7 +233,8 @@ constexpr IndexTable make_table() {
                {gather<uint8_t>, gather<uint16_t>, gather<uint32_t>, gather<uint64_t>, gather<Wide>},
                {scatter<uint8_t>, scatter<uint16_t>, scatter<uint32_t>, scatter<uint64_t>, scatter<Wide>},
                {},
-               {}};
+               {},
+               filter};
   set<Bool>(t, DType::Bool);
   set<Wrapping<uint8_t>>(t, DType::UInt8);
   set<Wrapping<int8_t>>(t, DType::Int8);

@@ -3,6 +3,7 @@
 // Nothing here may use a fused multiply-add: every instruction set must round alike.
 #include "kernels/random/philox.h"
 
+#include "simd/math_exp.h"
 #include "simd/math_trig.h"
 
 namespace pydl::simd::PYDL_ISA {
@@ -33,14 +34,22 @@ PYDL_INLINE WideProduct wide_product(Words a, uint32_t b) {
 #endif
 }
 
+alignas(64) inline constexpr uint32_t kLanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 // The 64 words of the block whose first counter is `counter`.
 PYDL_INLINE void philox_block(uint32_t* words, uint64_t seed, uint64_t counter) {
   for (int first = 0; first < kBlockCounters; first += Words::size) {
     Words x0, x1;
-    for (int i = 0; i < Words::size; ++i) {
-      const uint64_t c = counter + static_cast<uint64_t>(first + i);
-      x0.raw[i] = static_cast<uint32_t>(c);
-      x1.raw[i] = static_cast<uint32_t>(c >> 32);
+    const uint64_t start = counter + static_cast<uint64_t>(first);
+    if (static_cast<uint32_t>(start) <= UINT32_MAX - kBlockCounters) {
+      x0 = Words::load(kLanes) + static_cast<uint32_t>(start);
+      x1 = Words(static_cast<uint32_t>(start >> 32));
+    } else {
+      for (int i = 0; i < Words::size; ++i) {
+        const uint64_t c = start + static_cast<uint64_t>(i);
+        x0.raw[i] = static_cast<uint32_t>(c);
+        x1.raw[i] = static_cast<uint32_t>(c >> 32);
+      }
     }
     Words x2(0u), x3(0u);
     uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
@@ -136,6 +145,62 @@ PYDL_INLINE NormalPair box_muller(Doubles u, Doubles v) {
   return {radius * cos_v, radius * sin_v};
 }
 
+// Taylor-like minimax series: (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 for |r| <= pi / 4.
+inline constexpr float kShortSine[] = {-0x1.555546p-3f, 0x1.11073ap-7f, -0x1.9943f2p-13f};
+inline constexpr float kShortCosine[] = {0x1.55554ap-5f, -0x1.6c0c1ap-10f, 0x1.99eb9cp-16f};
+// (ln(1 + f) - f) / f^2 on [sqrt(1/2) - 1, sqrt(2) - 1], as in log1p_tail.
+inline constexpr float kShortLog[] = {-0x1.fffff8p-2f, 0x1.555544p-2f,  -0x1.0003fep-2f, 0x1.99a97p-3f,  -0x1.54323ap-3f,
+                                      0x1.2210f4p-3f,  -0x1.0e844ap-3f, 0x1.0a590cp-3f,  -0x1.4075c6p-4f};
+using Floats = Vec<float>;
+
+template <int N>
+PYDL_INLINE Floats plain_polynomial(Floats x, const float (&c)[N]) {
+  Floats y(c[N - 1]);
+#pragma GCC unroll 16
+  for (int i = N - 2; i >= 0; --i) y = y * x + c[i];
+  return y;
+}
+
+struct ShortPair {
+  Floats first, second;
+};
+// Box and Muller in float32, to a few ulp; u in (0, 1], v a multiple of 2^-24 in [0, 1).
+PYDL_INLINE ShortPair box_muller(Floats u, Floats v) {
+  const LogParts<float> p = log_parts(u);
+  const Floats f = p.fraction;
+  const Floats tail = f * f * plain_polynomial(f, kShortLog);
+  const Floats log_u = p.exponent * kBaseE<float>.step_hi + (f + (p.exponent * kBaseE<float>.step_lo + tail));
+  const Floats radius = simd::PYDL_ISA::sqrt(log_u * -2.0f);
+  const Rounded<float> n = round_to_int(v * 4.0f);
+  const Floats r = (v * 4.0f - n.value) * 0x1.921fb6p+0f, q = r * r;
+  const Floats sine = r + r * q * plain_polynomial(q, kShortSine);
+  const Floats cosine = 1.0f - (q * 0.5f - q * q * plain_polynomial(q, kShortCosine));
+  const auto bit = [&](const Vec<int32_t>& k, int32_t b) { return mask_cast<float>((k & b) != 0); };
+  const Mask<float> odd = bit(n.integer, 1);
+  const Floats c = select(odd, sine, cosine), s = select(odd, cosine, sine);
+  const Floats cos_v = select(bit(n.integer + 1, 2), -c, c), sin_v = select(bit(n.integer, 2), -s, s);
+  return {radius * cos_v, radius * sin_v};
+}
+
+void fill_normal32(void* out, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, const void* params) {
+  const auto& p = *static_cast<const random::NormalParams*>(params);
+  const float mean = static_cast<float>(p.mean), deviation = static_cast<float>(p.deviation);
+  fill_blocks<float, 64>(out, begin, count, seed, offset, [=](float* values, const uint32_t* words) {
+    alignas(64) float u[64];
+    for (int i = 0; i < 32; ++i) {
+      // The half keeps zero away; small numbers keep all their bits, so that the tails reach 6.6 deviations.
+      const uint32_t high = words[i] >> 1;
+      u[i] = (static_cast<float>(static_cast<int32_t>(high)) + 0.5f) * 0x1p-31f;
+      u[i + 32] = static_cast<float>(static_cast<int32_t>(words[i + 32] >> 8)) * 0x1p-24f;
+    }
+    for (int i = 0; i < 32; i += Floats::size) {
+      const ShortPair pair = box_muller(Floats::load(u + i), Floats::load(u + i + 32));
+      (pair.first * deviation + mean).store(values + i);
+      (pair.second * deviation + mean).store(values + i + 32);
+    }
+  });
+}
+
 template <class T>
 void fill_normal(void* out, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, const void* params) {
   const auto& p = *static_cast<const random::NormalParams*>(params);
@@ -204,7 +269,7 @@ consteval FillTable table_of(const Slot (&slots)[N]) {
 
 constinit const FillTable bits = table_of({{DType::UInt32, &fill_bits32}, {DType::UInt64, &fill_bits64}});
 constinit const FillTable uniform = table_of({{DType::Float32, &fill_uniform32}, {DType::Float64, &fill_uniform64}});
-constinit const FillTable normal = table_of({{DType::Float32, &fill_normal<float>}, {DType::Float64, &fill_normal<double>}});
+constinit const FillTable normal = table_of({{DType::Float32, &fill_normal32}, {DType::Float64, &fill_normal<double>}});
 constinit const FillTable bernoulli = table_of({{DType::Bool, &fill_bernoulli<uint8_t>},
                                                 {DType::UInt8, &fill_bernoulli<uint8_t>},
                                                 {DType::Int8, &fill_bernoulli<uint8_t>},

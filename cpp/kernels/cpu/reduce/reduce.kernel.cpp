@@ -396,7 +396,8 @@ struct Extreme {
   }
 };
 
-// ---- variance: two passes over a block that fits the cache, blocks merged as in Chan, Golub & LeVeque (1979) ----
+// ---- variance: two passes over a first part that fits the cache, one over the others; parts merged as in Chan, Golub & LeVeque (1979)
+// ----
 
 struct Moments {
   PYDL_INLINE static State state(double n, double mean, double deviation_sum, double square_sum) {
@@ -413,10 +414,16 @@ struct Variance {
   static constexpr State identity() { return {0, 0, 0, 0}; }
   PYDL_INLINE static void part(const S* p, int64_t n, State* out) {
     const T mean = static_cast<T>(accumulate(p, n, T(0), AddMap{}).total() / static_cast<double>(n));
-    const V<T> m = splat(mean);
-    const double d = accumulate(p, n, mean, [m](V<T> acc, V<T> x) { return acc + (x - m); }).total();
-    const double s = accumulate(p, n, mean, [m](V<T> acc, V<T> x) { return fma(x - m, x - m, acc); }).total();
-    *out = Moments::state(static_cast<double>(n), static_cast<double>(mean), d, s);
+    const auto d = deviations(p, n, mean);
+    *out = Moments::state(static_cast<double>(n), static_cast<double>(mean), d.sum, d.square);
+  }
+  // With a mean known from elsewhere one pass does, unless it lies so far off that the correction would cost digits.
+  PYDL_INLINE static void part_near(const S* p, int64_t n, double mean, State* out) {
+    const T m = static_cast<T>(mean);
+    const auto d = deviations(p, n, m);
+    const double count = static_cast<double>(n);
+    if (!(d.sum * d.sum <= 0.25 * count * d.square)) return part(p, n, out);
+    *out = Moments::state(count, static_cast<double>(m), d.sum, d.square);
   }
   PYDL_INLINE static void run(const char* in, int64_t n, int64_t, State* out) {
     const S* p = reinterpret_cast<const S*>(in);
@@ -424,7 +431,7 @@ struct Variance {
     part(p, n < kPart ? n : kPart, &total);
     for (int64_t i = kPart; i < n; i += kPart) {
       State next;
-      part(p + i, n - i < kPart ? n - i : kPart, &next);
+      part_near(p + i, n - i < kPart ? n - i : kPart, total.a, &next);
       combine(&total, &next);
     }
     *out = total;

@@ -112,6 +112,39 @@ PYDL_INLINE Carry accumulate(const S* p, int64_t n, Compute<S> pad, Map map) {
   return carry;
 }
 
+// Sums of x - m and of its square in one pass.
+struct Deviations {
+  double sum, square;
+};
+template <class S>
+PYDL_INLINE Deviations deviations(const S* p, int64_t n, Compute<S> m) {
+  using T = Compute<S>;
+  constexpr int L = kLanes<T>, kChains = 4;
+  const V<T> shift = splat(m);
+  Carry sums, squares;
+  while (n > 0) {
+    const int64_t len = n < 64 * L ? n : 64 * L;
+    V<T> sum[kChains] = {}, square[kChains] = {};
+    const auto take = [&](int u, V<T> x) {
+      const V<T> d = x - shift;
+      sum[u] = sum[u] + d;
+      square[u] = fma(d, d, square[u]);
+    };
+    int64_t i = 0;
+    for (; i + kChains * L <= len; i += kChains * L) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kChains; ++u) take(u, load_wide(p + i + u * L));
+    }
+    for (; i + L <= len; i += L) take(0, load_wide(p + i));
+    if (i < len) take(1, load_padded(p + i, static_cast<int>(len - i), m));
+    sums.add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    squares.add((square[0] + square[1]) + (square[2] + square[3]));
+    p += len;
+    n -= len;
+  }
+  return {sums.total(), squares.total()};
+}
+
 struct AddMap {
   template <class X>
   PYDL_INLINE X operator()(X acc, X x) const {
