@@ -17,3 +17,10 @@ html_theme = "alabaster"
 html_sidebars = {"**": ["about.html", "searchfield.html", "relations.html"]}
 html_copy_source = False
 html_title = "pydl"
+
+
+def setup(app):
+    from pydl._dev.docs import escape_lines
+
+    # Before napoleon (500) reads the sections.
+    app.connect("autodoc-process-docstring", lambda app, what, name, obj, options, lines: escape_lines(lines), 400)

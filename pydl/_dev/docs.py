@@ -71,15 +71,33 @@ def public(space: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def literal(text: str) -> str:
-    """A docstring for reStructuredText: single backticks are code, an Example section is a code block."""
-    lines: list[str] = []
-    body = textwrap.dedent(text).strip("\n")
-    prose, _, example = body.partition("\nExample:\n")
-    spans = prose.replace("``", "`").split("`")  # text, code, text, ...
+def escape(text: str) -> str:
+    """Prose for reStructuredText: what stands in backticks is code, marks elsewhere mean themselves."""
+    spans = text.replace("``", "`").split("`")  # text, code, text, ...
     for i, span in enumerate(spans):
         spans[i] = f"``{span}``" if i % 2 else re.sub(r"([*|]|_\b)", r"\\\1", span)
-    lines += "".join(spans).splitlines()
+    return "".join(spans)
+
+
+def escape_lines(lines: list[str]) -> None:
+    """The same in place for the lines of a whole docstring, whose examples stay as they are."""
+    start = 0
+    for end in range(len(lines) + 1):
+        if end == len(lines) or not lines[end].strip():
+            paragraph = lines[start:end]
+            if paragraph and not paragraph[0].lstrip().startswith(">>>"):
+                example = next(
+                    (i for i, line in enumerate(paragraph) if line.lstrip().startswith(">>>")), len(paragraph)
+                )
+                lines[start : start + example] = escape("\n".join(paragraph[:example])).splitlines()
+            start = end + 1
+
+
+def literal(text: str) -> str:
+    """A docstring for reStructuredText, with its Example section as a code block."""
+    body = textwrap.dedent(text).strip("\n")
+    prose, _, example = body.partition("\nExample:\n")
+    lines = escape(prose).splitlines()
     if example:
         lines += ["", ".. code-block:: pycon", "", *textwrap.indent(textwrap.dedent(example), "   ").splitlines()]
     return "\n".join(lines)
@@ -154,7 +172,7 @@ def depth(info: Any, dtype: str) -> str:
 
     try:
         samples = info.sample_list(source)[:4]
-    except TypeError:  # NumPy cannot make them: the op has no meaning for this dtype
+    except (ArithmeticError, TypeError, ValueError):  # NumPy cannot make them: the op has no meaning for this dtype
         return ""
     for sample in samples:
         try:
