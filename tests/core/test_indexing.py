@@ -146,3 +146,32 @@ def test_mixed_integers_and_tensors_as_torch() -> None:
         theirs = tuple(torch.tensor(k) if isinstance(k, np.ndarray) else k for k in key)
         got, expected = pydl.tensor(array)[ours], torch.tensor(array)[theirs]
         assert tuple(got.shape) == tuple(expected.shape) and np.array_equal(got.numpy(), expected.numpy()), str(key)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_gather_and_scatter_across_rows(threads, dim):
+    """Lines that cross the rows of memory are walked side by side: sizes around the block of lines and the stretch."""
+    rng = np.random.default_rng(dim)
+    pydl.set_num_threads(threads)
+    for shape, size in (((2, 300, 37), 50), ((257, 3, 16), 9), ((1, 513, 1), 4)):
+        bounds = list(shape)
+        bounds[dim] = size
+        index = rng.integers(0, size, shape)
+        values = rng.normal(size=shape).astype(np.float32)
+        table = rng.normal(size=bounds).astype(np.float32)
+        places = list(np.ogrid[tuple(slice(n) for n in shape)])
+        places[dim] = index
+        got = pydl.gather(pydl.tensor(table), dim, pydl.tensor(index))
+        np.testing.assert_array_equal(got.numpy(), np.take_along_axis(table, index, dim))
+        added = table.copy()
+        np.add.at(added, tuple(places), values)
+        got = pydl.tensor(table).scatter_add(dim, pydl.tensor(index), pydl.tensor(values))
+        np.testing.assert_array_equal(got.numpy(), added)
+        written = table.copy()
+        np.put_along_axis(written, index, values, dim)
+        got = pydl.tensor(table).scatter(dim, pydl.tensor(index), pydl.tensor(values))
+        assert (
+            got.shape == written.shape and np.isin(got.numpy(), np.concatenate([values.ravel(), table.ravel()])).all()
+        )
+    pydl.set_num_threads(2)

@@ -21,21 +21,62 @@ const int64_t* advance(const int64_t* p, int64_t bytes) {
   return reinterpret_cast<const int64_t*>(reinterpret_cast<const char*>(p) + bytes);
 }
 
-void run_lines(const IndexLines& s, kernels::index::LineFn fn) {
+struct LineOffsets {
+  int64_t out = 0, in = 0, index = 0;
+};
+
+LineOffsets line_offsets(const IndexLines& s, int64_t line, int dims) {
+  LineOffsets at;
+  for (int d = dims - 1; d >= 0; --d) {
+    const int64_t k = line % s.line_sizes[d];
+    line /= s.line_sizes[d];
+    at.out += k * s.out_lines[d];
+    at.in += k * s.in_lines[d];
+    at.index += k * s.index_lines[d];
+  }
+  return at;
+}
+
+kernels::index::Line line_at(const IndexLines& s, const LineOffsets& at, int64_t n) {
+  return {s.out + at.out, s.out_stride, s.in + at.in, s.in_stride, advance(s.indices, at.index), s.index_stride, n, s.size};
+}
+
+// Lines that run across the rows of memory (dim 0 of a matrix): neighbouring lines share cache lines, so a few of them are
+// walked side by side, a stretch of each in turn. Every line still sees its indices in order.
+constexpr int64_t kLinesSideBySide = 16, kStretch = 256;
+
+void run_crossing_lines(const IndexLines& s, kernels::index::LineFn fn, bool out_follows) {
+  const int last = s.line_dims - 1;
+  const int64_t width = s.line_sizes[last], blocks = (width + kLinesSideBySide - 1) / kLinesSideBySide;
+  int64_t outer = 1;
+  for (int d = 0; d < last; ++d) outer *= s.line_sizes[d];
+  parallel_for(outer * blocks, std::max<int64_t>(1, kGrain / (s.n * kLinesSideBySide)), [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const LineOffsets base = line_offsets(s, block / blocks, last);
+      const int64_t first = block % blocks * kLinesSideBySide, lines = std::min(kLinesSideBySide, width - first);
+      for (int64_t i = 0; i < s.n; i += kStretch) {
+        const int64_t n = std::min(kStretch, s.n - i);
+        for (int64_t l = first; l < first + lines; ++l) {
+          fn(line_at(s,
+                     {base.out + l * s.out_lines[last] + (out_follows ? i * s.out_stride : 0),
+                      base.in + l * s.in_lines[last] + (out_follows ? 0 : i * s.in_stride),
+                      base.index + l * s.index_lines[last] + i * s.index_stride},
+                     n));
+        }
+      }
+    }
+  });
+}
+
+// `out_follows`: out has one element per index (gather); otherwise in has (scatter).
+void run_lines(const IndexLines& s, kernels::index::LineFn fn, bool out_follows) {
   int64_t lines = 1;
   for (int d = 0; d < s.line_dims; ++d) lines *= s.line_sizes[d];
-  parallel_for(lines, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.n)), [&](int64_t begin, int64_t end) {
-    for (int64_t l = begin; l < end; ++l) {
-      int64_t rest = l, out = 0, in = 0, index = 0;
-      for (int d = s.line_dims - 1; d >= 0; --d) {
-        const int64_t k = rest % s.line_sizes[d];
-        rest /= s.line_sizes[d];
-        out += k * s.out_lines[d];
-        in += k * s.in_lines[d];
-        index += k * s.index_lines[d];
-      }
-      fn({s.out + out, s.out_stride, s.in + in, s.in_stride, advance(s.indices, index), s.index_stride, s.n, s.size});
-    }
+  if (lines == 0 || s.n == 0) return;
+  const int last = s.line_dims - 1;
+  if (last >= 0 && s.line_sizes[last] > 1 && s.index_stride > s.index_lines[last]) return run_crossing_lines(s, fn, out_follows);
+  parallel_for(lines, std::max<int64_t>(1, kGrain / s.n), [&](int64_t begin, int64_t end) {
+    for (int64_t l = begin; l < end; ++l) fn(line_at(s, line_offsets(s, l, s.line_dims), s.n));
   });
 }
 
@@ -205,8 +246,8 @@ void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride,
   });
 }
 
-void gather_lines(const IndexLines& spec) { run_lines(spec, table().gather[log_size(spec.dtype)]); }
-void scatter_lines(const IndexLines& spec) { run_lines(spec, table().scatter[log_size(spec.dtype)]); }
-void scatter_add_lines(const IndexLines& spec) { run_lines(spec, table().scatter_add[spec.dtype]); }
+void gather_lines(const IndexLines& spec) { run_lines(spec, table().gather[log_size(spec.dtype)], true); }
+void scatter_lines(const IndexLines& spec) { run_lines(spec, table().scatter[log_size(spec.dtype)], false); }
+void scatter_add_lines(const IndexLines& spec) { run_lines(spec, table().scatter_add[spec.dtype], false); }
 
 }  // namespace pydl
