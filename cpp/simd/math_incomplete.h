@@ -142,7 +142,7 @@ inline double hurwitz_zeta(double s, double q) {
   for (double term = 1; x < 14 + s / 2; x += 1) {
     term = __builtin_pow(x, -s);
     sum += term;
-    if (x > 1 && term < 1e-17 * sum) return sum;
+    if (x > 1 && !(term > 1e-17 * __builtin_fabs(sum))) return sum;  // also when both are 0, or the sum is not finite
   }
   // B_2j / (2j)!
   static constexpr double series[] = {1.0 / 12,

@@ -55,3 +55,11 @@ def test_multinomial_of_nothing() -> None:
 def test_refused(call: Callable[[], pydl.Tensor]) -> None:
     with pytest.raises(RuntimeError, match=r"^(bincount|diag_embed|as_strided|scatter|view)\(\)"):
         call()
+
+
+def test_zeta_of_huge_numbers_ends():
+    """Terms that all vanish, or overflow: the sum has to notice that it stands still."""
+    s = pydl.tensor([1e18, 1e30, 1e300, 2.5e9], dtype=pydl.float64)
+    q = pydl.tensor([7.0, 0.5, -2.5, 1e300], dtype=pydl.float64)
+    assert pydl.special.zeta(s, q).tolist() == [0.0, float("inf"), float("inf"), 0.0]
+    assert pydl.special.zeta(pydl.tensor([10**18]), pydl.tensor([7])).tolist() == [0.0]
