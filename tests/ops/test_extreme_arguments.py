@@ -63,3 +63,9 @@ def test_zeta_of_huge_numbers_ends():
     q = pydl.tensor([7.0, 0.5, -2.5, 1e300], dtype=pydl.float64)
     assert pydl.special.zeta(s, q).tolist() == [0.0, float("inf"), float("inf"), 0.0]
     assert pydl.special.zeta(pydl.tensor([10**18]), pydl.tensor([7])).tolist() == [0.0]
+
+
+def test_unravel_index_at_the_end_of_the_range():
+    size = 2**63 - 1
+    (got,) = pydl.unravel_index(pydl.tensor([2, size - 1, -1]), (size,))
+    assert got.tolist() == [2, size - 1, size - 1]

@@ -152,8 +152,9 @@ std::vector<Tensor> unravel_index(const Tensor& indices, IntSpan shape) {
     int64_t rest = at.data<int64_t>()[i];
     for (size_t d = shape.size(); d-- > 0;) {
       const int64_t s = std::max<int64_t>(shape[d], 1);
-      coordinates[d].data<int64_t>()[i] = ((rest % s) + s) % s;
-      rest = rest / s - (rest % s < 0);
+      const int64_t r = rest % s;
+      coordinates[d].data<int64_t>()[i] = r < 0 ? r + s : r;
+      rest = rest / s - (r < 0);
     }
   }
   return coordinates;
