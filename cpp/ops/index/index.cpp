@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
+#include "ops/dispatch.h"
 #include "ops/index/engine.h"
 #include "ops/index/scatter.h"
 #include "ops/pointwise/comparison.h"
@@ -41,33 +42,6 @@ void by_item_size(int64_t size, F&& f) {
       return f(uint64_t{});
     default:
       return f(Bytes16{});
-  }
-}
-
-template <class F>
-void by_value_type(const char* op, DType d, F&& f) {
-  switch (d) {
-#define PYDL_CASE(name, type) \
-  case DType::name:           \
-    return f(type{});
-    PYDL_CASE(Bool, uint8_t)
-    PYDL_CASE(UInt8, uint8_t)
-    PYDL_CASE(Int8, int8_t)
-    PYDL_CASE(UInt16, uint16_t)
-    PYDL_CASE(Int16, int16_t)
-    PYDL_CASE(UInt32, uint32_t)
-    PYDL_CASE(Int32, int32_t)
-    PYDL_CASE(UInt64, uint64_t)
-    PYDL_CASE(Int64, int64_t)
-    PYDL_CASE(Float16, float16)
-    PYDL_CASE(BFloat16, bfloat16)
-    PYDL_CASE(Float32, float)
-    PYDL_CASE(Float64, double)
-    PYDL_CASE(Complex64, std::complex<float>)
-    PYDL_CASE(Complex128, std::complex<double>)
-#undef PYDL_CASE
-    default:
-      throw NotImplemented(text("\"", op, "\" not implemented for ", d));
   }
 }
 
@@ -227,7 +201,7 @@ void put_raw(const Tensor& target, const Plan& p, const Tensor& values, bool acc
   if (!accumulate) {
     by_item_size(target.item_size(), [&]<class T>(T) { put_values(p, target.data<T>(), flat.data<T>()); });
   } else {
-    by_value_type("index_put_", target.dtype(), [&]<class T>(T) { add_values(p, target.data<T>(), flat.data<T>()); });
+    dispatch("index_put_", target.dtype(), ValueTypes{}, [&]<class T>(T) { add_values(p, target.data<T>(), flat.data<T>()); });
   }
 }
 

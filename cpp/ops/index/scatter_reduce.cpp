@@ -4,6 +4,7 @@
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
 #include "ops/creation/creation.h"
+#include "ops/dispatch.h"
 #include "ops/index/engine.h"
 #include "ops/index/index.h"
 #include "ops/index/scatter.h"
@@ -23,6 +24,8 @@ using autograd::save_output;
 
 namespace {
 
+using AccumulatorTypes = TypeList<uint8_t, int8_t, int16_t, int32_t, int64_t, float, double, std::complex<float>, std::complex<double>>;
+
 enum class Reduce : uint8_t { Sum, Prod, Mean, Amax, Amin };
 
 Reduce reduce_of(const char* op, std::string_view name) {
@@ -32,29 +35,6 @@ Reduce reduce_of(const char* op, std::string_view name) {
   if (name == "amax") return Reduce::Amax;
   if (name == "amin") return Reduce::Amin;
   throw Error(text(op, "(): reduce argument must be either sum, prod, mean, amax or amin, got ", name));
-}
-
-template <class F>
-void by_accumulator(const char* op, DType d, F&& f) {
-  switch (d) {
-#define PYDL_CASE(name, type) \
-  case DType::name:           \
-    return f(type{});
-    PYDL_CASE(UInt8, uint8_t)
-    PYDL_CASE(Int8, int8_t)
-    PYDL_CASE(Int16, int16_t)
-    PYDL_CASE(Int32, int32_t)
-    PYDL_CASE(Int64, int64_t)
-    PYDL_CASE(Float32, float)
-    PYDL_CASE(Float64, double)
-    PYDL_CASE(Complex64, std::complex<float>)
-    PYDL_CASE(Complex128, std::complex<double>)
-#undef PYDL_CASE
-    case DType::Bool:
-      return f(uint8_t{});
-    default:
-      throw NotImplemented(text(op, "(): not implemented for ", d));
-  }
 }
 
 template <class T>
@@ -117,7 +97,7 @@ Reduced reduce_values(const char* op, Reduce kind, const Tensor& input, int d, c
   const Tensor counts = zeros(input.sizes(), DType::Int64);
   if (index.numel()) {
     const Tensor from = to_dtype(src, type);
-    by_accumulator(op, type, [&]<class T>(T) {
+    dispatch(op, type, AccumulatorTypes{}, [&]<class T>(T) {
       reduce_lines<T>(kind, vector_of(out), vector_of(counts), vector_of(index), vector_of(from), d, !include_self, dtype == DType::Bool);
     });
   }

@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
+#include "ops/dispatch.h"
 #include "ops/index/index.h"
 #include "ops/pointwise/comparison.h"
 #include "ops/registry.h"
@@ -12,20 +13,6 @@
 namespace pydl {
 
 namespace {
-
-template <class F>
-void by_real_type(const char* op, DType d, F&& f) {
-  switch (d) {
-    case DType::Int64:
-      return f(int64_t{});
-    case DType::UInt64:
-      return f(uint64_t{});
-    case DType::Float64:
-      return f(double{});
-    default:
-      throw NotImplemented(text(op, "(): not implemented for ", d));
-  }
-}
 
 // The widest type of a kind: look-ups compare values, exactly.
 DType wide_type(const char* op, DType d) {
@@ -59,7 +46,7 @@ Tensor places(const char* op, const Tensor& sorted, const Tensor& values, bool r
   const Tensor by = sorter.defined() ? contiguous(sorter) : Tensor();
   const Tensor out = empty(v.sizes(), DType::Int64, op);
   const int64_t n = s.size(s.ndim() - 1), columns = s.ndim() == 1 ? std::max<int64_t>(v.numel(), 1) : v.size(v.ndim() - 1);
-  by_real_type(op, type, [&]<class T>(T) {
+  dispatch(op, type, TypeList<int64_t, uint64_t, double>{}, [&]<class T>(T) {
     parallel_for(v.numel(), 1024, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = i / columns * n;

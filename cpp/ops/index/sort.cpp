@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "kernels/index/index.h"
 #include "ops/copy/copy.h"
+#include "ops/dispatch.h"
 #include "ops/index/index.h"
 #include "ops/pointwise/engine.h"
 #include "ops/reduce/reduce.h"
@@ -23,29 +24,6 @@ using autograd::needs_grad;
 using autograd::save;
 
 namespace {
-
-template <class F>
-void by_real_type(const char* op, DType d, F&& f) {
-  switch (d) {
-#define PYDL_CASE(name, type) \
-  case DType::name:           \
-    return f(type{});
-    PYDL_CASE(Bool, uint8_t)
-    PYDL_CASE(UInt8, uint8_t)
-    PYDL_CASE(Int8, int8_t)
-    PYDL_CASE(UInt16, uint16_t)
-    PYDL_CASE(Int16, int16_t)
-    PYDL_CASE(UInt32, uint32_t)
-    PYDL_CASE(Int32, int32_t)
-    PYDL_CASE(UInt64, uint64_t)
-    PYDL_CASE(Int64, int64_t)
-    PYDL_CASE(Float32, float)
-    PYDL_CASE(Float64, double)
-#undef PYDL_CASE
-    default:
-      throw NotImplemented(text(op, "(): \"", op, "\" not implemented for ", d));
-  }
-}
 
 // A total order in which NaN is the largest.
 template <class T>
@@ -177,7 +155,7 @@ Tensor order(const char* op, const Tensor& rows, int64_t count, bool descending)
   const int64_t n = shape.back();
   shape.back() = count;
   const Tensor out = empty(shape, DType::Int64, op);
-  by_real_type(op, v.dtype(), [&]<class T>(T) {
+  dispatch(op, v.dtype(), RealTypes{}, [&]<class T>(T) {
     parallel_for(n ? v.numel() / n : 0, std::max<int64_t>(1, 1024 / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
       Scratch scratch;
       for (int64_t r = begin; r < end; ++r) {
@@ -310,7 +288,7 @@ std::tuple<Tensor, Tensor> mode(const Tensor& input, int64_t dim, bool keepdim) 
     Dims shape = rows.sizes();
     shape.back() = 1;
     indices = empty(shape, DType::Int64, "mode");
-    by_real_type("mode", v.dtype(), [&]<class T>(T) {
+    dispatch("mode", v.dtype(), RealTypes{}, [&]<class T>(T) {
       for (int64_t r = 0; r < indices.numel(); ++r) {
         const int64_t* p = positions.data<int64_t>() + r * n;
         const T* x = v.data<T>() + r * n;
@@ -341,7 +319,7 @@ std::tuple<Tensor, Tensor, Tensor> unique_values(const Tensor& input) {
   const Tensor at = n ? order("unique", flat, n, false) : empty(Dims{0}, DType::Int64, "unique");
   const Tensor v = to_dtype(flat, compute_type(flat.dtype())), inverse = empty(Dims{n}, DType::Int64, "unique");
   std::vector<int64_t> starts;
-  by_real_type("unique", v.dtype(), [&]<class T>(T) {
+  dispatch("unique", v.dtype(), RealTypes{}, [&]<class T>(T) {
     const int64_t* p = at.data<int64_t>();
     const T* x = v.data<T>();
     for (int64_t i = 0; i < n; ++i) {

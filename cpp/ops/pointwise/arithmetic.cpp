@@ -8,6 +8,7 @@
 #include "kernels/pointwise/division.h"
 #include "kernels/pointwise/power.h"
 #include "ops/copy/copy.h"
+#include "ops/dispatch.h"
 #include "ops/pointwise/comparison.h"
 #include "ops/pointwise/engine.h"
 #include "ops/pointwise/exponential.h"
@@ -511,35 +512,17 @@ Example:
 
 namespace {
 
-template <class T>
-void clamp_params(char* out, const std::optional<Scalar>& low, const std::optional<Scalar>& high, T lowest, T highest) {
-  kernel::ClampParams<T> p{lowest, highest};
-  if (low) low->store(dtype_of<T>, &p.low);
-  if (high) high->store(dtype_of<T>, &p.high);
-  std::memcpy(out, &p, sizeof p);
-}
-
+// The limits that are not given are the ends of the type, which change nothing.
 void clamp_params(DType dtype, char* out, const std::optional<Scalar>& low, const std::optional<Scalar>& high) {
-  switch (dtype) {
-#define PYDL_CASE(name, type) \
-  case DType::name:           \
-    return clamp_params<type>(out, low, high, std::numeric_limits<type>::lowest(), std::numeric_limits<type>::max());
-    PYDL_CASE(UInt8, uint8_t)
-    PYDL_CASE(Int8, int8_t)
-    PYDL_CASE(UInt16, uint16_t)
-    PYDL_CASE(Int16, int16_t)
-    PYDL_CASE(UInt32, uint32_t)
-    PYDL_CASE(Int32, int32_t)
-    PYDL_CASE(UInt64, uint64_t)
-    PYDL_CASE(Int64, int64_t)
-#undef PYDL_CASE
-    case DType::Float32:
-      return clamp_params<float>(out, low, high, -INFINITY, INFINITY);
-    case DType::Float64:
-      return clamp_params<double>(out, low, high, -static_cast<double>(INFINITY), static_cast<double>(INFINITY));
-    default:
-      throw Error(text("clamp(): not supported for ", dtype));
-  }
+  PYDL_CHECK(dtype != DType::Bool, Error, "clamp(): not supported for ", dtype);
+  dispatch("clamp", dtype, RealTypes{}, [&]<class T>(T) {
+    using Limits = std::numeric_limits<T>;
+    kernel::ClampParams<T> p{Limits::has_infinity ? -Limits::infinity() : Limits::lowest(),
+                             Limits::has_infinity ? Limits::infinity() : Limits::max()};
+    if (low) low->store(dtype, &p.low);
+    if (high) high->store(dtype, &p.high);
+    std::memcpy(out, &p, sizeof p);
+  });
 }
 
 }  // namespace

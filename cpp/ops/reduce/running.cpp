@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
 #include "ops/creation/rearrange.h"
+#include "ops/dispatch.h"
 #include "ops/index/index.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/comparison.h"
@@ -21,29 +22,6 @@ using autograd::save;
 using autograd::save_output;
 
 namespace {
-
-template <class F>
-void by_real_type(const char* op, DType d, F&& f) {
-  switch (d) {
-#define PYDL_CASE(name, type) \
-  case DType::name:           \
-    return f(type{});
-    PYDL_CASE(Bool, uint8_t)
-    PYDL_CASE(UInt8, uint8_t)
-    PYDL_CASE(Int8, int8_t)
-    PYDL_CASE(UInt16, uint16_t)
-    PYDL_CASE(Int16, int16_t)
-    PYDL_CASE(UInt32, uint32_t)
-    PYDL_CASE(Int32, int32_t)
-    PYDL_CASE(UInt64, uint64_t)
-    PYDL_CASE(Int64, int64_t)
-    PYDL_CASE(Float32, float)
-    PYDL_CASE(Float64, double)
-#undef PYDL_CASE
-    default:
-      throw NotImplemented(text("\"", op, "\" not implemented for ", d));
-  }
-}
 
 // A contiguous tensor as outer x n x inner around dim d, and f(offset of the first element, stride) for every line.
 struct Lines {
@@ -78,7 +56,7 @@ std::tuple<Tensor, Tensor> running_extreme(const char* op, const char* node, con
     const autograd::GradGuard off(false);
     const Tensor x = contiguous(to_dtype(input, compute_type(input.dtype())));
     const Tensor out = empty(x.sizes(), x.dtype(), op);
-    by_real_type(op, x.dtype(), [&]<class T>(T) {
+    dispatch(op, x.dtype(), RealTypes{}, [&]<class T>(T) {
       const Lines lines(x, d);
       lines.each([&](int64_t at, int64_t stride) {
         const T* in = x.data<T>() + at;
