@@ -233,8 +233,8 @@ def measure_levels(stride: int, count: int, only: str = "") -> dict[str, Errors]
     found = {}
     for level in LEVELS[: LEVELS.index(supported) + 1]:
         code = (
-            "import pickle, sys; from pydl._dev import accuracy; "
-            f"s = pickle.load(sys.stdin.buffer); r = accuracy.measure({stride}, {count}, s, {only!r}); "
+            f"import pickle, runpy, sys; accuracy = runpy.run_path({__file__!r}); "
+            f"r = accuracy['measure']({stride}, {count}, pickle.load(sys.stdin.buffer), {only!r}); "
             "sys.stdout.buffer.write(pickle.dumps(r))"
         )
         result = subprocess.run(
