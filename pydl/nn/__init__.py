@@ -2,13 +2,25 @@
 
 from pydl.nn import functional, init, modules, utils
 from pydl.nn.modules.activation import *  # noqa: F403
+from pydl.nn.modules.adaptive import *  # noqa: F403
+from pydl.nn.modules.batchnorm import *  # noqa: F403
 from pydl.nn.modules.container import *  # noqa: F403
+from pydl.nn.modules.conv import *  # noqa: F403
+from pydl.nn.modules.distance import *  # noqa: F403
 from pydl.nn.modules.dropout import *  # noqa: F403
 from pydl.nn.modules.flatten import *  # noqa: F403
+from pydl.nn.modules.fold import *  # noqa: F403
 from pydl.nn.modules.linear import *  # noqa: F403
 from pydl.nn.modules.loss import *  # noqa: F403
 from pydl.nn.modules.module import Module
+from pydl.nn.modules.normalization import *  # noqa: F403
+from pydl.nn.modules.padding import *  # noqa: F403
+from pydl.nn.modules.pixelshuffle import *  # noqa: F403
+from pydl.nn.modules.pooling import *  # noqa: F403
+from pydl.nn.modules.rnn import *  # noqa: F403
 from pydl.nn.modules.sparse import *  # noqa: F403
+from pydl.nn.modules.transformer import *  # noqa: F403
+from pydl.nn.modules.upsampling import *  # noqa: F403
 from pydl.nn.parameter import Buffer, Parameter
 
 __all__ = ["Buffer", "Module", "Parameter", "functional", "init", "modules", "utils", *modules.__all__]

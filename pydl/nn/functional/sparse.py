@@ -1,0 +1,5 @@
+"""Bags of embeddings."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""Interpolation, sampling, shuffles."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

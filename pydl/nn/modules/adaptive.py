@@ -1,0 +1,5 @@
+"""Adaptive softmax."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

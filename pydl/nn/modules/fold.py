@@ -1,0 +1,5 @@
+"""Unfold and Fold."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

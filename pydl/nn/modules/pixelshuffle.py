@@ -1,0 +1,5 @@
+"""Pixel and channel shuffles."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
