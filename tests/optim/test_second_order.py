@@ -51,7 +51,7 @@ def test_lbfgs_has_torchs_iterates(options):
 
 def test_lbfgs_finds_the_minimum():
     w = pydl.tensor([-1.2, 1.0], dtype=pydl.float64, requires_grad=True)
-    optimizer = LBFGS([w], line_search_fn="strong_wolfe", max_iter=100)
+    optimizer = LBFGS([w], line_search_fn="strong_wolfe", max_iter=100, tolerance_change=0)
 
     def closure():
         optimizer.zero_grad()
