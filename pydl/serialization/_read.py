@@ -6,8 +6,10 @@ import io
 import os
 import pickle
 import pickletools
+import struct
 import sys
 import zipfile
+import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +24,7 @@ from pydl.serialization._unpickle import Interpreter, Name, Refused, check_key, 
 # What a malformed file makes the standard library and the core raise.
 _MALFORMED = (
     zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
-    NotImplementedError, RuntimeError, TypeError, UnicodeError, ValueError, pickle.UnpicklingError,
+    NotImplementedError, RuntimeError, TypeError, UnicodeError, ValueError, pickle.UnpicklingError, struct.error, zlib.error,
 )  # fmt: skip
 
 
