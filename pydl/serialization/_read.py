@@ -24,7 +24,8 @@ from pydl.serialization._unpickle import Interpreter, Name, Refused, check_key, 
 # What a malformed file makes the standard library and the core raise.
 _MALFORMED = (
     zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
-    NotImplementedError, RuntimeError, TypeError, UnicodeError, ValueError, pickle.UnpicklingError, struct.error, zlib.error,
+    NotImplementedError, RuntimeError, TypeError, UnicodeError, ValueError, pickle.UnpicklingError, struct.error,
+    zlib.error,
 )  # fmt: skip
 
 
