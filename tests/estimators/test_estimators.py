@@ -46,8 +46,9 @@ def test_perceptron_options():
     assert p.score(x, y) == 1.0
     again = Perceptron(shuffle=True, random_state=1, eta0=0.5).fit(x, y)
     assert np.array_equal(p.coef_, again.coef_)
-    plain = Perceptron(fit_intercept=False, max_iter=5000).fit(x - x.mean(0), y > 0) if False else None
-    assert plain is None
+    through_zero = Perceptron(fit_intercept=False).fit([[1.0, 2.0], [2.0, -1.0]], [0, 1])
+    assert through_zero.intercept_.tolist() == [0.0]
+    assert through_zero.coef_.tolist() == [[1.0, -3.0]]
     warm = Perceptron(warm_start=True).fit(X, AND)
     assert warm.fit(X, AND).n_updates_ == 0
 
@@ -71,10 +72,6 @@ def test_svc_agrees_with_scikit_learn(kernel, classes):
         a, b = getattr(ours, name), getattr(theirs, name)
         assert a.dtype == b.dtype, name
         assert a.ndim == b.ndim, name
-    assert (
-        set(ours.support_) ^ set(theirs.support_) <= set(np.flatnonzero(np.abs(ours.decision_function(x)).min(-1) >= 0))
-        or True
-    )
     if kernel == "linear":
         np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-3)
 
