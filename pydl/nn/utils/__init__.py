@@ -8,10 +8,11 @@ from typing import Any
 
 import pydl
 from pydl import Tensor
+from pydl.nn.utils import rnn
 
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm", "grad_stats",
-    "parameters_to_vector", "vector_to_parameters",
+    "parameters_to_vector", "rnn", "vector_to_parameters",
 ]  # fmt: skip
 
 
