@@ -59,7 +59,7 @@ struct FewRows {
   int64_t panel;
   T* c;
   int64_t c_row;
-  bool add;        // to what c holds
+  bool add;       // to what c holds
   const T* bias;  // per column, or null
 };
 inline constexpr int64_t kFewRows = 3;

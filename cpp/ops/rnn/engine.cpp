@@ -227,9 +227,7 @@ class Forward {
     project(s);
   }
 
-  const T* prev_hidden(const Segment& s) const {
-    return s.prev < 0 ? at<T>(in_.h0, s.sample * width_) : at<T>(o_.out, s.prev * width_);
-  }
+  const T* prev_hidden(const Segment& s) const { return s.prev < 0 ? at<T>(in_.h0, s.sample * width_) : at<T>(o_.out, s.prev * width_); }
 
   void add_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units) {
     const bool apart = cell_ == Cell::Gru && gate == 2;
@@ -342,7 +340,8 @@ class Reverse {
       const T* later = at<T>(state_, s.sample * width_);
       for (int64_t j = 0; j < n; ++j) sum[j] = later[j] + (grad_out_.defined() ? at<T>(grad_out_, s.row * width_)[j] : T(0));
       multiply(s.rows, hidden_, width_, {grad_hidden_, s.row * width_, width_, 1}, {in_.w_hr, 0, hidden_, 1}, {part, 0, hidden_, 1}, false);
-      over_units<T>(hidden_, s.rows * columns_, [&](int64_t first, int64_t last) { differentiate(s, first, last - first, part, 0, Tensor()); });
+      over_units<T>(hidden_, s.rows * columns_,
+                    [&](int64_t first, int64_t last) { differentiate(s, first, last - first, part, 0, Tensor()); });
       over_units<T>(width_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { to_state(s, weight, first, last - first); });
     }
   }
@@ -373,16 +372,11 @@ class Reverse {
   // state (+)= gradient of the gates times the recurrent weight.
   void to_state(const Segment& s, const Packed<T>& weight, int64_t u, int64_t units) {
     const bool gru = cell_ == Cell::Gru;
-    Product<T> p{s.rows,
-                 gru ? 2 * hidden_ : columns_,
-                 units,
-                 at<T>(grad_gates_, s.row * row_),
-                 row_,
-                 weight.panel_at(0, u),
-                 weight.panel,
-                 at<T>(state_, s.sample * width_ + u),
-                 width_,
-                 gru,
+    Product<T> p{s.rows,       gru ? 2 * hidden_ : columns_,
+                 units,        at<T>(grad_gates_, s.row * row_),
+                 row_,         weight.panel_at(0, u),
+                 weight.panel, at<T>(state_, s.sample * width_ + u),
+                 width_,       gru,
                  nullptr};
     p.run();
     if (!gru) return;

@@ -68,7 +68,7 @@ Composed compose(Cell cell, const Steps& steps, const Inputs& in) {
   for (size_t i = 0; i < length; ++i) {
     const size_t t = steps.reverse ? length - 1 - i : i;
     const int64_t n = steps.sizes[t], running = state.h.defined() ? state.h.size(0) : 0;
-    if (n > running) {
+    if (!state.h.defined() || n > running) {
       state = {joined_by(state.h, in.h0, n), in.c0.defined() ? joined_by(state.c, in.c0, n) : Tensor()};
     } else if (n < running) {
       ended_h.keep(state.h, n);

@@ -176,9 +176,8 @@ void few_rows(const FewRows<T>& f) {
 
 template <class T>
 constexpr CellTable<T> make_table() {
-  return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,
-          &simple_gradient<T, Tanh<T>>, &simple_gradient<T, Relu<T>>, &lstm_gradient<T>, &gru_gradient<T>,
-          &few_rows<T>};
+  return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,     &simple_gradient<T, Tanh<T>>,
+          &simple_gradient<T, Relu<T>>, &lstm_gradient<T>,   &gru_gradient<T>, &few_rows<T>};
 }
 
 }  // namespace
