@@ -13,7 +13,7 @@ struct Tile {
   int64_t rows, cols, limit;
   T* s;
   int64_t s_row;
-  const T* bias;  // added, times log2(e); null: none
+  const T* bias;        // added, times log2(e); null: none
   const uint8_t* keep;  // 0: the key is hidden; null: none
   int64_t mask_row;     // distance of rows of `bias` or `keep`
   T* drop;              // in: 1 where a weight stays, 0 where it is dropped; null: all stay. Rows lie as those of s

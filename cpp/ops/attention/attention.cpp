@@ -1,10 +1,9 @@
 // Scaled dot-product attention: Vaswani et al., "Attention is all you need", NeurIPS 2017.
-#include "ops/attention/engine.h"
-
 #include <cmath>
 #include <limits>
 
 #include "autograd/engine.h"
+#include "ops/attention/engine.h"
 #include "ops/copy/copy.h"
 #include "ops/creation/creation.h"
 #include "ops/creation/rearrange.h"
@@ -86,7 +85,8 @@ void composed_backward(Inputs in, Backward& b) {
     if (b.needs(i)) wanted.push_back(*all[i]);
   }
   const Tensor outputs[] = {compose(in)}, gradients[] = {b.grad()};
-  std::vector<Tensor> found = autograd::grad(outputs, gradients, wanted, {.retain_graph = true, .create_graph = true}, /*allow_unused=*/true);
+  std::vector<Tensor> found =
+      autograd::grad(outputs, gradients, wanted, {.retain_graph = true, .create_graph = true}, /*allow_unused=*/true);
   size_t next = 0;
   for (int i = 0; i < 3; ++i) {
     if (b.needs(i)) b.set(i, std::move(found[next++]));
@@ -126,8 +126,8 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
              "(): Expected query, key, and value to have the same dtype, but got query.dtype: ", q.dtype(), " key.dtype: ", k.dtype(),
              " and value.dtype: ", v.dtype());
   PYDL_CHECK(is_floating(q.dtype()), NotImplemented, kOp, "(): not implemented for ", q.dtype());
-  PYDL_CHECK(columns_of(q) == columns_of(k), ShapeError, kOp, "(): query and key must have the same last size, got ", columns_of(q), " and ",
-             columns_of(k));
+  PYDL_CHECK(columns_of(q) == columns_of(k), ShapeError, kOp, "(): query and key must have the same last size, got ", columns_of(q),
+             " and ", columns_of(k));
   PYDL_CHECK(rows_of(k) == rows_of(v), ShapeError, kOp, "(): key and value must have the same length, got ", rows_of(k), " and ",
              rows_of(v));
   PYDL_CHECK(dropout >= 0 && dropout <= 1, Error, kOp, "(): dropout probability has to be between 0 and 1, but got ", dropout);
@@ -150,8 +150,8 @@ Tensor split_heads(const Tensor& t, int64_t groups) {
   return reshape(t, sizes);
 }
 Grouped group_heads(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
-  PYDL_CHECK(q.ndim() >= 3 && k.ndim() >= 3 && v.ndim() >= 3, ShapeError, kOp, "(): enable_gqa needs a head dimension, got query.dim: ",
-             q.ndim(), " key.dim: ", k.ndim(), " and value.dim: ", v.ndim());
+  PYDL_CHECK(q.ndim() >= 3 && k.ndim() >= 3 && v.ndim() >= 3, ShapeError, kOp,
+             "(): enable_gqa needs a head dimension, got query.dim: ", q.ndim(), " key.dim: ", k.ndim(), " and value.dim: ", v.ndim());
   const int64_t heads = q.size(q.ndim() - 3), groups = k.size(k.ndim() - 3);
   PYDL_CHECK(groups == v.size(v.ndim() - 3) && groups > 0 && heads % groups == 0, ShapeError, kOp,
              "(): Number of heads in key and value must divide the number of heads in query, got ", groups, ", ", v.size(v.ndim() - 3),

@@ -18,10 +18,10 @@ using kernels::matmul::GemmTable;
 
 namespace {
 
-constexpr int64_t kKeys = 128;             // columns of a tile: a panel of values for them fits L1
-constexpr int64_t kQueries = 48;           // rows of a forward tile
-constexpr int64_t kBackwardQueries = 96;   // longer, since they are summed over
-constexpr int64_t kTileRow = kKeys + 16;   // rows of a tile do not fall on the same cache sets
+constexpr int64_t kKeys = 256;            // columns of a tile: a panel of values for them fits L1
+constexpr int64_t kQueries = 48;          // rows of a forward tile
+constexpr int64_t kBackwardQueries = 96;  // longer, since they are summed over
+constexpr int64_t kTileRow = kKeys + 16;  // rows of a tile do not fall on the same cache sets
 constexpr int64_t kParallelWork = int64_t{1} << 17;
 constexpr double kLog2E = 1.4426950408889634;
 
@@ -117,9 +117,7 @@ template <class T>
 class Panels {
  public:
   Panels(int64_t k, int64_t n) : panel_(k * products<T>().nr), k_(k), n_(n), data_(panels(n, products<T>().nr) * panel_) {}
-  void pack(const T* b, int64_t b_row, int64_t b_col) {
-    products<T>().pack_b(data_, panel_, b, kDType<T>, b_row, b_col, k_, n_);
-  }
+  void pack(const T* b, int64_t b_row, int64_t b_col) { products<T>().pack_b(data_, panel_, b, kDType<T>, b_row, b_col, k_, n_); }
   // From row k0 and column n0, a multiple of the panels' width.
   const T* at(int64_t k0, int64_t n0) const {
     const int64_t nr = products<T>().nr;
@@ -228,13 +226,13 @@ class ForwardTask {
     const int64_t blocks = panels(s_.queries, kQueries);
     int64_t packed = -1;
     for (int64_t b = begin; b < end; ++b) {
-      const int64_t n = b / blocks, i = b % blocks * kQueries;
+      const int64_t n = b / blocks, i = s_.queries * (b % blocks) / blocks, end_of_block = s_.queries * (b % blocks + 1) / blocks;
       if (n != packed) {
         keys_.pack(s_.k.template begin<T>(s_.in.k, n), 1, s_.k.row);
         values_.pack(s_.v.template begin<T>(s_.in.v, n), s_.v.row, 1);
         packed = n;
       }
-      block(n, i, std::min(kQueries, s_.queries - i));
+      block(n, i, end_of_block - i);
     }
   }
 
@@ -242,18 +240,25 @@ class ForwardTask {
   void block(int64_t n, int64_t i, int64_t rows) {
     T max[kQueries], sum[kQueries] = {};
     std::fill_n(max, rows, -std::numeric_limits<T>::infinity());
-    std::fill_n(sum_.get(), rows * s_.width, T(0));
-    copy_rows(query_.get(), s_.depth, s_.q.template begin<T>(s_.in.q, n) + i * s_.q.row, s_.q.row, rows, s_.depth);
+    const T* query = s_.q.template begin<T>(s_.in.q, n) + i * s_.q.row;
+    T* result = out_.template begin<T>(o_.out, n) + i * out_.row;
+    // Rows far apart would fall on the same cache sets.
+    if (s_.q.row != s_.depth) {
+      copy_rows(query_.get(), s_.depth, query, s_.q.row, rows, s_.depth);
+      query = query_;
+    }
+    T* out = out_.row == s_.width ? result : sum_.get();
+    if (s_.keys == 0) std::fill_n(out, rows * s_.width, T(0));
     for (int64_t j = 0; j < s_.keys; j += kKeys) {
       const int64_t columns = s_.visible(i, rows, j);
       if (columns <= 0) break;
-      multiply<T>(rows, columns, s_.depth, query_, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, s_.in.scale * kLog2E, false);
-      passes<T>().forward({s_.tile(n, i, rows, j, columns, tile_, drop_), max, sum, sum_, s_.width, s_.width, j == 0});
-      multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), sum_, s_.width, 1, j > 0);
+      multiply<T>(rows, columns, s_.depth, query, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, s_.in.scale * kLog2E, false);
+      passes<T>().forward({s_.tile(n, i, rows, j, columns, tile_, drop_), max, sum, out, s_.width, s_.width, j == 0});
+      multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), out, s_.width, 1, j > 0);
     }
     T* log_sum = o_.log_sum.template data<T>() + n * s_.queries + i;
-    passes<T>().finish(sum_, s_.width, s_.width, rows, max, sum, log_sum);
-    copy_rows(out_.template begin<T>(o_.out, n) + i * out_.row, out_.row, static_cast<const T*>(sum_.get()), s_.width, rows, s_.width);
+    passes<T>().finish(out, s_.width, s_.width, rows, max, sum, log_sum);
+    if (out != result) copy_rows(result, out_.row, static_cast<const T*>(out), s_.width, rows, s_.width);
   }
 
   const Shape<T>& s_;
@@ -274,7 +279,8 @@ Outputs run_forward(const Inputs& in) {
   o.log_sum = empty(sizes, in.q.dtype(), "scaled_dot_product_attention");
   const int64_t blocks = s.batch * panels(s.queries, kQueries);
   if (blocks == 0) return o;
-  const int64_t grain = std::max<int64_t>(1, kParallelWork / std::max<int64_t>(1, std::min(kQueries, s.queries) * s.keys * (s.depth + s.width)));
+  const int64_t grain =
+      std::max<int64_t>(1, kParallelWork / std::max<int64_t>(1, std::min(kQueries, s.queries) * s.keys * (s.depth + s.width)));
   parallel_for(blocks, grain, [&](int64_t begin, int64_t end) { ForwardTask<T>(s, o).run(begin, end); });
   return o;
 }
@@ -342,7 +348,8 @@ class BackwardTask {
                 ds_tile_, kTileRow, 1, false);
     const T* log_sum = saved_.log_sum.template data<T>() + n_ * s_.queries + i;
     passes<T>().backward({s_.tile(n_, i, rows, j, columns, s_tile_, drop_), ds_tile_, log_sum, delta_ + i});
-    if (dv) multiply<T>(columns, s_.width, rows, s_tile_, 1, kTileRow, grads_.at(i, 0), grads_.panel(), dv + j * s_.width, s_.width, 1, true);
+    if (dv)
+      multiply<T>(columns, s_.width, rows, s_tile_, 1, kTileRow, grads_.at(i, 0), grads_.panel(), dv + j * s_.width, s_.width, 1, true);
     if (dk) {
       multiply<T>(columns, s_.depth, rows, ds_tile_, 1, kTileRow, queries_.at(i, 0), queries_.panel(), dk + j * s_.depth, s_.depth,
                   s_.in.scale, true);

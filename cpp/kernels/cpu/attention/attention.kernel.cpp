@@ -40,9 +40,14 @@ PYDL_INLINE Vec<T> weight(Vec<T> x) {
   if constexpr (sizeof(T) == 4) {
     static constexpr float c[] = {0x1.62e43p-1f, 0x1.ebfbe0p-3f, 0x1.c6af6cp-5f, 0x1.3b2a54p-7f, 0x1.5f0890p-10f, 0x1.44138ap-13f};
     const Vec<float> bounded = max_second(Vec<float>(-150.0f), x);  // keeps NaN
+#if PYDL_ISA_LEVEL == 2
+    const Vec<float> whole = rint(bounded), f = bounded - whole;
+    return _mm512_maskz_scalef_ps(0xffff, mul_add(polynomial(f, c), f, Vec<float>(1.0f)).raw, whole.raw);
+#else
     const Rounded<float> n = round_to_int(bounded);
     const Vec<float> f = bounded - n.value;
     return scale_by_power(mul_add(polynomial(f, c), f, Vec<float>(1.0f)), n);
+#endif
   } else {
     return exp2(x);
   }
@@ -107,47 +112,65 @@ PYDL_INLINE Vec<T> dropped(const Tile<T>& t, int64_t r, int64_t i, int n, Vec<T>
   return t.drop ? v * (get(t.drop + r * t.s_row + i, n) * t.kept_scale) : v;
 }
 
+// Rows whose maxima are found before their exponentials: a chain of comparisons then hides behind those of other rows.
+inline constexpr int64_t kRowGroup = 16;
+
+// s becomes the weights of the row; returns their sum.
+template <class T>
+PYDL_INLINE T exponentiate(const Tile<T>& t, int64_t r, int64_t valid, Vec<T> shift) {
+  constexpr int lanes = Vec<T>::size;
+  T* s = t.s + r * t.s_row;
+  Vec<T> sum[2] = {Vec<T>(T(0)), Vec<T>(T(0))};
+  int64_t i = 0;
+  for (; i + 2 * lanes <= valid; i += 2 * lanes) {
+#pragma GCC unroll 2
+    for (int u = 0; u < 2; ++u) {
+      const Vec<T> p = weight(Vec<T>::load(s + i + u * lanes) - shift);
+      sum[u] = sum[u] + p;
+      dropped(t, r, i + u * lanes, lanes, p).store(s + i + u * lanes);
+    }
+  }
+  for (; i < valid; i += lanes) {
+    const int n = static_cast<int>(valid - i < lanes ? valid - i : lanes);
+    const Vec<T> p = first_lanes(weight(get(s + i, n) - shift), n, T(0));
+    sum[0] = sum[0] + p;
+    put(s + i, dropped(t, r, i, n, p), n);
+  }
+  for (i = valid; i < t.cols; ++i) s[i] = 0;
+  return reduce_add(sum[0] + sum[1]);
+}
+
+template <class T>
+PYDL_INLINE void rescale(T* out, int64_t n, T factor) {
+  constexpr int lanes = Vec<T>::size;
+  for (int64_t i = 0; i < n; i += lanes) {
+    const int part = static_cast<int>(n - i < lanes ? n - i : lanes);
+    put(out + i, get(out + i, part) * factor, part);
+  }
+}
+
 template <class T>
 void forward_tile(const Forward<T>& f) {
-  constexpr int lanes = Vec<T>::size;
-  const Tile<T>& t = f.tile;
-  for (int64_t r = 0; r < t.rows; ++r) {
-    const int64_t valid = valid_keys(t, r);
-    T* s = t.s + r * t.s_row;
-    const T before = f.first ? -FloatTraits<T>::infinity : f.max[r];
-    const T here = row_maximum(t, r, valid);
-    const T m = here > before ? here : before;
-    const Vec<T> shift(m == -FloatTraits<T>::infinity ? T(0) : m);
-    Vec<T> sum[2] = {Vec<T>(T(0)), Vec<T>(T(0))};
-    int64_t i = 0;
-    for (; i + 2 * lanes <= valid; i += 2 * lanes) {
-#pragma GCC unroll 2
-      for (int u = 0; u < 2; ++u) {
-        const Vec<T> p = weight(Vec<T>::load(s + i + u * lanes) - shift);
-        sum[u] = sum[u] + p;
-        dropped(t, r, i + u * lanes, lanes, p).store(s + i + u * lanes);
+  const Tile<T> t = f.tile;  // a copy: what is stored cannot change it
+  for (int64_t begin = 0; begin < t.rows; begin += kRowGroup) {
+    const int64_t end = begin + kRowGroup < t.rows ? begin + kRowGroup : t.rows;
+    T before[kRowGroup];
+    for (int64_t r = begin; r < end; ++r) {
+      const T old = f.first ? -FloatTraits<T>::infinity : f.max[r], here = row_maximum(t, r, valid_keys(t, r));
+      before[r - begin] = old;
+      f.max[r] = here > old ? here : old;
+    }
+    for (int64_t r = begin; r < end; ++r) {
+      const T m = f.max[r], old = before[r - begin];
+      const Vec<T> shift(m == -FloatTraits<T>::infinity ? T(0) : m);
+      const T total = exponentiate(t, r, valid_keys(t, r), shift);
+      if (f.first || old == m) {
+        f.sum[r] = f.first ? total : f.sum[r] + total;
+        continue;
       }
-    }
-    for (; i < valid; i += lanes) {
-      const int n = static_cast<int>(valid - i < lanes ? valid - i : lanes);
-      const Vec<T> p = first_lanes(weight(get(s + i, n) - shift), n, T(0));
-      sum[0] = sum[0] + p;
-      put(s + i, dropped(t, r, i, n, p), n);
-    }
-    for (i = valid; i < t.cols; ++i) s[i] = 0;
-    const T total = reduce_add(sum[0] + sum[1]);
-    f.max[r] = m;
-    if (f.first) {
-      f.sum[r] = total;
-      continue;
-    }
-    const T factor = before == m ? T(1) : weight(Vec<T>(before) - shift).raw[0];
-    f.sum[r] = f.sum[r] * factor + total;
-    if (factor == 1) continue;
-    T* out = f.out + r * f.out_row;
-    for (i = 0; i < f.out_cols; i += lanes) {
-      const int n = static_cast<int>(f.out_cols - i < lanes ? f.out_cols - i : lanes);
-      put(out + i, get(out + i, n) * factor, n);
+      const T factor = weight(Vec<T>(old) - shift).raw[0];
+      f.sum[r] = f.sum[r] * factor + total;
+      rescale(f.out + r * f.out_row, f.out_cols, factor);
     }
   }
 }
@@ -169,7 +192,7 @@ void finish_rows(T* out, int64_t out_row, int64_t out_cols, int64_t rows, const 
 template <class T>
 void backward_tile(const Backward<T>& b) {
   constexpr int lanes = Vec<T>::size;
-  const Tile<T>& t = b.tile;
+  const Tile<T> t = b.tile;
   for (int64_t r = 0; r < t.rows; ++r) {
     const int64_t valid = valid_keys(t, r);
     T* s = t.s + r * t.s_row;
