@@ -147,3 +147,119 @@ def test_layouts(layout):
         grads.append(pydl.autograd.grad((out * out).sum(), base, retain_graph=True))
     for a, b in zip(*grads, strict=True):
         np.testing.assert_allclose(a.tolist(), b.tolist(), rtol=1e-4, atol=1e-5)
+
+
+def both(function):
+    torch = pytest.importorskip("torch")
+    return [function(lib) for lib in (pydl, torch)]
+
+
+def test_encoder_without_gradients_zeroes_the_padding_as_torch_does():
+    x = np.random.default_rng(0).normal(size=(2, 5, 4))
+    padding = [[False] * 5, [False, False, False, True, True]]
+    torch = pytest.importorskip("torch")
+    reference = torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(4, 2, 6, batch_first=True), 2).eval()
+    ours = pydl.nn.TransformerEncoder(pydl.nn.TransformerEncoderLayer(4, 2, 6, batch_first=True), 2).eval()
+    ours.load_state_dict({k: pydl.tensor(v.tolist()) for k, v in reference.state_dict().items()})
+    for guard in ("no_grad", "enable_grad"):
+        results = []
+        for lib, net in ((pydl, ours), (torch, reference)):
+            with getattr(lib, guard)():
+                given = lib.tensor(x.tolist())
+                out = net(given, src_key_padding_mask=lib.tensor(padding))
+            results.append(out.detach().numpy())
+        np.testing.assert_allclose(*results, rtol=1e-4, atol=1e-5)
+        assert (results[0][1, 3:] == 0).all() == (guard == "no_grad")
+
+
+ERRORS = [
+    (lambda lib: lib.nn.MultiheadAttention(0, 1), ValueError),
+    (lambda lib: lib.nn.MultiheadAttention(5, 2), AssertionError),
+    (lambda lib: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(3, 2, 5)] * 3), AssertionError),
+    (lambda lib: lib.nn.MultiheadAttention(4, 2)(lib.ones(3, 4), lib.ones(3, 1, 4), lib.ones(3, 1, 4)), AssertionError),
+    (lambda lib: lib.nn.MultiheadAttention(4, 2)(lib.ones(4), lib.ones(4), lib.ones(4)), AssertionError),
+    (lambda lib: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(3, 2, 4)] * 3, is_causal=True), RuntimeError),
+    (lambda lib: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(3, 2, 4)] * 3, attn_mask=lib.ones(2, 3)), RuntimeError),
+    (
+        lambda lib: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(3, 2, 4)] * 3, attn_mask=lib.ones(3, 3).int()),
+        AssertionError,
+    ),
+    (
+        lambda lib: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(3, 2, 4)] * 3, key_padding_mask=lib.ones(3, 3)),
+        AssertionError,
+    ),
+    (lambda lib: lib.nn.TransformerEncoderLayer(4, 2, activation="selu"), RuntimeError),
+    (lambda lib: lib.nn.Transformer(4, 2, 1, 1, 6)(lib.ones(3, 2, 4), lib.ones(3, 1, 4)), RuntimeError),
+    (lambda lib: lib.nn.Transformer(4, 2, 1, 1, 6)(lib.ones(3, 2, 5), lib.ones(3, 2, 4)), RuntimeError),
+]
+
+
+@pytest.mark.parametrize("call, error", ERRORS)
+def test_errors_are_torchs(call, error):
+    def attempt(lib):
+        with pytest.raises(error):
+            call(lib)
+
+    both(attempt)
+
+
+def test_static_keys():
+    def run(lib):
+        x = [
+            lib.tensor(np.random.default_rng(s).normal(size=z).tolist())
+            for s, z in enumerate([(3, 2, 4), (12, 4), (4, 4), (4, 5, 2)])
+        ]
+        out = lib.nn.functional.multi_head_attention_forward(
+            x[0], x[0], x[0], 4, 2, x[1], None, None, None, False, 0.0, x[2], None, static_k=x[3], static_v=x[3] * 2
+        )
+        return [t.numpy() for t in out]
+
+    for a, b in zip(*both(run), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_attention_with_dropped_weights_draws_anew():
+    x = pydl.ones(6, 1, 8)
+    net = pydl.nn.MultiheadAttention(8, 2, dropout=0.5)
+    first, second = (net(x, x, x, need_weights=False)[0] for _ in range(2))
+    assert not pydl.equal(first, second)
+    net.eval()
+    assert pydl.equal(*(net(x, x, x, need_weights=False)[0] for _ in range(2)))
+
+
+def test_backends_and_masks_of_nn_attention():
+    from pydl.nn import attention
+    from pydl.nn.attention import bias
+
+    q = made(2, 3, 4)
+    with attention.sdpa_kernel([attention.SDPBackend.MATH, attention.SDPBackend.FLASH_ATTENTION]):
+        plain = attend(q, q, q, is_causal=True)
+    np.testing.assert_array_equal(attend(q, q, q, attn_mask=bias.causal_upper_left(3, 3)).tolist(), plain.tolist())
+    with pytest.raises(AssertionError):
+        attention.sdpa_kernel("math").__enter__()
+    with pytest.raises(AssertionError):
+        bias.causal_lower_right(2, 3, 4)
+
+
+def test_transformer_model_moves_both_ways():
+    import io
+
+    torch = pytest.importorskip("torch")
+
+    def model(lib):
+        layer = lib.nn.TransformerEncoderLayer(16, 4, 32, batch_first=True, norm_first=True)
+        return lib.nn.Sequential(
+            lib.nn.Embedding(30, 16),
+            lib.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
+            lib.nn.Linear(16, 30),
+        ).eval()
+
+    text = np.random.default_rng(0).integers(0, 30, (3, 12)).tolist()
+    for source, target in ((torch, pydl), (pydl, torch)):
+        giver, taker = model(source), model(target)
+        file = io.BytesIO()
+        source.save(giver.state_dict(), file)
+        file.seek(0)
+        taker.load_state_dict(target.load(file, weights_only=True))
+        a, b = (net(lib.tensor(text)).detach().numpy() for net, lib in ((giver, source), (taker, target)))
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
