@@ -10,7 +10,7 @@
 namespace pydl::kernels::conv {
 
 // Rows of a band: element x < width of row r is in[rows[r] + start + x * step] where start + x * step lies in
-// [0, in_width), else 0; a negative rows[r] is a row of zeros.
+// [0, in_width), else 0; a negative rows[r] is a row of zeros. May write up to one vector beyond the end.
 template <class T>
 struct BandRows {
   T* out;
@@ -26,8 +26,7 @@ struct Segment {
   int32_t lane, len;
 };
 
-// out[r * pitch + lane...] = in[offsets[r] + base...] for every segment, rows in order. May write up to one vector beyond
-// the last element of a row, and reads as far beyond a segment unless `exact`.
+// out[r * pitch + lane...] = in[offsets[r] + base...] for every segment. The segments fill the lanes from 0 without gaps.
 template <class T>
 struct CopyRows {
   T* out;
@@ -37,7 +36,6 @@ struct CopyRows {
   int64_t rows;
   const Segment* segments;
   int64_t count;
-  bool exact;
 };
 
 // c[i, j] = bias[i] + sum_p a[i, p] * b[offsets[p] + j]; reads of b and writes of c go up to kDirectSlack beyond n.

@@ -132,27 +132,27 @@ template <class T>
 void Bands::fill(const Block& b, T* buffer, const T* in, int64_t in_batch, int64_t in_plane, int64_t first, int64_t last) const {
   const kernels::conv::ConvTable<T>& table = conv_table<T>();
   thread_local std::vector<int64_t> rows;
-  rows.resize(static_cast<size_t>(b.height));
+  rows.clear();
   const int64_t plane = b.height * b.width, tail = g_.span(1) / g_.stride[1];
-  int64_t at = 0;
   for (const int64_t td : g_.taps[0]) {
     for (const int64_t ph : phases_h_) {
-      int64_t* row = rows.data();
       for (const Block::Band& band : b.bands) {
         const int64_t d = g_.start[0] + band.first.d * g_.stride[0] + td;
         const int64_t plane_at = band.first.n * in_batch + d * g_.in[1] * g_.in[2];
         for (int64_t r = 0; r < band.rows + tail; ++r) {
           const int64_t h = g_.start[1] + (band.first.h + r) * g_.stride[1] + ph;
-          *row++ = d >= 0 && d < g_.in[0] && h >= 0 && h < g_.in[1] ? plane_at + h * g_.in[2] : -1;
+          rows.push_back(d >= 0 && d < g_.in[0] && h >= 0 && h < g_.in[1] ? plane_at + h * g_.in[2] : -1);
         }
       }
+    }
+  }
+  // In the order of memory, because the last row of a plane is written a little too far.
+  const int64_t first_w = g_.start[2] + b.bands.front().first.w * g_.stride[2];
+  for (int64_t c = first; c < last; ++c) {
+    for (int64_t list = 0; list < size_of(rows); list += b.height) {
       for (const int64_t pw : phases_w_) {
-        const int64_t start = g_.start[2] + b.bands.front().first.w * g_.stride[2] + pw;
-        for (int64_t c = first; c < last; ++c) {
-          table.band_rows({buffer + (c - first) * b.channel + at, in + c * in_plane, rows.data(), b.height, b.width, start, g_.stride[2],
-                           g_.in[2]});
-        }
-        at += plane;
+        table.band_rows({buffer, in + c * in_plane, rows.data() + list, b.height, b.width, first_w + pw, g_.stride[2], g_.in[2]});
+        buffer += plane;
       }
     }
   }

@@ -100,7 +100,8 @@ Cut cut_of(const Pass<T>& p) {
     cut.pixels = std::min(std::max<int64_t>(room, 1) * g.grid[2], kDirectPixels * std::max<int64_t>(1, 4 / p.rows));
   } else {
     const int64_t wanted = std::max<int64_t>(1, t.kc / taps);
-    cut.channels = ceil_div(p.channels, ceil_div(p.channels, wanted));
+    // a little more than a block of k in one is better than two small ones
+    if (p.channels * taps > t.kc * 5 / 4) cut.channels = ceil_div(p.channels, ceil_div(p.channels, wanted));
     cut.pixels = std::max<int64_t>(t.nr, std::min<int64_t>(t.nc, kPanelBytes / size / (cut.channels * taps)) / t.nr * t.nr);
     if (!g.is_plain()) {
       const int64_t rows = std::max<int64_t>(1, cut.pixels / g.grid[2]);
@@ -236,14 +237,16 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
     offsets_of<T>(b, plain ? p.in_plane : b.channel, c1 - c0, offsets);
     for (int64_t j = 0; j < panels; ++j) {
       const int64_t s = first[static_cast<size_t>(j)], end = first[static_cast<size_t>(j + 1)];
-      conv_table<T>().copy_rows({b_pack + j * nr * k, nr, from, offsets.data(), k, parts.data() + s, end - s, plain});
+      conv_table<T>().copy_rows({b_pack + j * nr * k, nr, from, offsets.data(), k, parts.data() + s, end - s});
     }
     const bool last = c1 == p.channels;
     GemmBlock<T> g{0, b.pixels, k, nullptr, k, 1, 0, b_pack, nr, nr * k, nullptr, c_row, {T(1), c0 > 0 ? T(1) : T(0), nullptr, nullptr, false}, {}};
-    for (int64_t i = i0; i < i1; i += t.mr) {
+    const int64_t slivers = ceil_div(i1 - i0, t.mr);  // of equal height
+    for (int64_t sliver = 0; sliver < slivers; ++sliver) {
+      const int64_t i = i0 + (i1 - i0) * sliver / slivers, end = i0 + (i1 - i0) * (sliver + 1) / slivers;
       g.c = c + (i - i0) * c_row;
       g.out.bias_m = last && p.bias ? p.bias + group * p.rows + i : nullptr;
-      multiply(p, group, g, i, std::min<int64_t>(t.mr, i1 - i), c0, c1, a_pack);
+      multiply(p, group, g, i, end - i, c0, c1, a_pack);
     }
   }
   if (!in_place) write_out(p, group, b, c, c_row, false, i0, i1);

@@ -79,10 +79,12 @@ void add_block(const Grad<T>& p, const Block& b, int64_t group, int64_t c0, int6
     for (int64_t i = 0; i < end - c; ++i) {
       for (const int64_t tap : b.tap_offsets) offsets.push_back(i * (plain ? plane : b.channel) + tap);
     }
-    for (int64_t i = 0; i < rows; i += t.mr) {
-      g.m = std::min<int64_t>(t.mr, rows - i);
+    const int64_t slivers = ceil_div(rows, t.mr);  // of equal height
+    for (int64_t sliver = 0; sliver < slivers; ++sliver) {
+      const int64_t i = rows * sliver / slivers;
+      g.m = rows * (sliver + 1) / slivers - i;
       conv_table<T>().copy_rows(
-          {a_pack, k, from, offsets.data() + i, g.m, b.segments.data(), static_cast<int64_t>(b.segments.size()), plain});
+          {a_pack, k, from, offsets.data() + i, g.m, b.segments.data(), static_cast<int64_t>(b.segments.size())});
       g.c = sums + ((c - c0) * taps + i) * columns;
       t.block(g);
     }

@@ -5,29 +5,58 @@
 namespace pydl::kernels::conv::PYDL_ISA {
 namespace {
 
+// ---- loads of a part of a vector ------------------------------------------------------------------------------------
+
+// Lanes [begin, end) from memory, zeros elsewhere; memory of other lanes is not touched.
+#if PYDL_ISA_LEVEL == 2
+PYDL_INLINE uint32_t lanes(int begin, int end) { return ((1u << end) - 1) & ~((1u << begin) - 1); }
+PYDL_INLINE VF load_lanes(const float* p, int begin, int end) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes(begin, end)), p); }
+PYDL_INLINE VD load_lanes(const double* p, int begin, int end) { return _mm512_maskz_loadu_pd(static_cast<__mmask8>(lanes(begin, end)), p); }
+#elif PYDL_ISA_LEVEL == 1
+PYDL_INLINE __m256i lanes(int begin, int end) { return _mm256_andnot_si256(lane_mask(begin), lane_mask(end)); }
+PYDL_INLINE VF load_lanes(const float* p, int begin, int end) { return _mm256_maskload_ps(p, lanes(begin, end)); }
+PYDL_INLINE VD load_lanes(const double* p, int begin, int end) { return _mm256_maskload_pd(p, lanes(2 * begin, 2 * end)); }
+#else
+template <class T>
+PYDL_INLINE V<T> load_lanes(const T* p, int begin, int end) {
+  T v[kLanes<T>] = {};
+  for (int i = begin; i < end; ++i) v[i] = p[i];
+  return load(v);
+}
+#endif
+
+PYDL_INLINE int clamp_lane(int64_t x, int lanes) { return static_cast<int>(x < 0 ? 0 : x > lanes ? lanes : x); }
+
 // ---- bands -----------------------------------------------------------------------------------------------------
 
-template <int N, class X, int... I>
+template <class X, int... I>
 PYDL_INLINE X even_lanes(X a, X b, Indices<I...>) {
   return __builtin_shufflevector(a, b, (2 * I)...);
 }
 
-// out[x] = in[x * step] for x in [begin, end)
+// A row of `width`, from the places [begin, end) of `in`; writes up to a vector too far.
 template <class T>
-PYDL_INLINE void copy_steps(T* out, const T* in, int64_t begin, int64_t end, int64_t step) {
+PYDL_INLINE void band_row(T* out, const T* in, int64_t width, int64_t begin, int64_t end, int64_t step) {
   constexpr int L = kLanes<T>;
-  int64_t x = begin;
-  if (step == 1) {
-    for (; x + L <= end; x += L) store(out + x, load(in + x));
-    if (x < end) store_part(out + x, load_part(in + x, static_cast<int>(end - x)), static_cast<int>(end - x));
-    return;
+  for (int64_t x = 0; x < width; x += L) {
+    const int a = clamp_lane(begin - x, L), b = clamp_lane(end - x, L);
+    V<T> v;
+    if (a >= b) {
+      v = V<T>{};
+    } else if (step == 1) {
+      v = a == 0 && b == L ? load(in + x) : load_lanes(in + x, a, b);
+    } else if (step == 2) {
+      const int first = 2 * a, last = 2 * b - 1;  // of the 2 L elements that the two loads span
+      const V<T> low = load_lanes(in + 2 * x, clamp_lane(first, L), clamp_lane(last, L));
+      const V<T> high = load_lanes(in + 2 * x + L, clamp_lane(first - L, L), clamp_lane(last - L, L));
+      v = even_lanes(low, high, typename MakeIndices<L>::Type{});
+    } else {
+      T part[L] = {};
+      for (int i = a; i < b; ++i) part[i] = in[(x + i) * step];
+      v = load(part);
+    }
+    store(out + x, v);
   }
-  if (step == 2) {
-    // the last pair of a vector would read one element behind the last one that counts
-    for (; x + L < end; x += L)
-      store(out + x, even_lanes<L>(load(in + 2 * x), load(in + 2 * x + L), typename MakeIndices<L>::Type{}));
-  }
-  for (; x < end; ++x) out[x] = in[x * step];
 }
 
 template <class T>
@@ -37,53 +66,147 @@ void band_rows(const BandRows<T>& g) {
   int64_t end = g.start < g.in_width ? (g.in_width - 1 - g.start) / g.step + 1 : 0;
   if (begin > g.width) begin = g.width;
   if (end > g.width) end = g.width;
-  if (end < begin) end = begin;
   for (int64_t r = 0; r < g.count; ++r) {
-    T* out = g.out + r * g.width;
-    const bool inside = g.rows[r] >= 0;
-    const int64_t b = inside ? begin : g.width, e = inside ? end : g.width;
-    for (int64_t x = 0; x < b; ++x) out[x] = T(0);
-    if (inside) copy_steps(out, g.in + g.rows[r] + g.start, b, e, g.step);
-    for (int64_t x = e; x < g.width; ++x) out[x] = T(0);
+    const int64_t row = g.rows[r];
+    if (row < 0) {
+      band_row<T>(g.out + r * g.width, nullptr, g.width, 0, 0, 1);
+    } else if (g.step == 1) {
+      band_row<T>(g.out + r * g.width, g.in + row + g.start, g.width, begin, end, 1);
+    } else if (g.step == 2) {
+      band_row<T>(g.out + r * g.width, g.in + row + g.start, g.width, begin, end, 2);
+    } else {
+      band_row<T>(g.out + r * g.width, g.in + row + g.start, g.width, begin, end, g.step);
+    }
   }
 }
 
 // ---- packing ---------------------------------------------------------------------------------------------------
 
-template <class T, bool kExact>
-PYDL_INLINE void copy_segments(T* out, const T* in, const Segment* segments, int64_t count) {
+// A vector of packed lanes is put together from the parts of segments that lie in it.
+struct Part {
+  int64_t base;  // of the vector's lane 0
+  int begin, end;
+};
+constexpr int kMostParts = 3;
+template <class T>
+struct Lanes {
+  Part part[kMostParts];
+  int count;
+  bool whole;  // one part that fills the vector
+};
+
+// Takes the next vector's parts from `segments`, at most kMostParts of them: what is left is for another pass over the vector.
+template <class T>
+PYDL_INLINE bool next_lanes(const CopyRows<T>& g, int64_t& s, int64_t vector, Lanes<T>& out) {
   constexpr int L = kLanes<T>;
-  for (int64_t s = 0; s < count; ++s) {
-    const T* from = in + segments[s].base;
-    T* to = out + segments[s].lane;
-    const int64_t len = segments[s].len;
-    int64_t i = 0;
-    if constexpr (kExact) {
-      for (; i + L <= len; i += L) store(to + i, load(from + i));
-      if (i < len) store_part(to + i, load_part(from + i, static_cast<int>(len - i)), static_cast<int>(len - i));
-    } else {
-      for (; i < len; i += L) store(to + i, load(from + i));  // what is too much is overwritten by the next segment
+  out.count = 0;
+  while (s < g.count && out.count < kMostParts) {
+    const Segment& seg = g.segments[s];
+    const int64_t from = seg.lane - vector, to = from + seg.len;
+    if (from >= L) break;
+    out.part[out.count++] = {seg.base - from, clamp_lane(from, L), clamp_lane(to, L)};
+    if (to > L) break;
+    ++s;
+    if (to == L) break;
+  }
+  out.whole = out.count == 1 && out.part[0].begin == 0 && out.part[0].end == L;
+  return s < g.count && out.count == kMostParts && g.segments[s].lane < vector + L;
+}
+
+template <class T, int N>
+PYDL_INLINE V<T> gather_lanes(const T* in, const Lanes<T>& lanes) {
+  V<T> v = load_lanes(in + lanes.part[0].base, lanes.part[0].begin, lanes.part[0].end);
+#pragma GCC unroll 3
+  for (int i = 1; i < N; ++i) v += load_lanes(in + lanes.part[i].base, lanes.part[i].begin, lanes.part[i].end);
+  return v;
+}
+
+template <class T, int N>
+void copy_lanes(const CopyRows<T>& g, int64_t vector, const Lanes<T>& given) {
+  const Lanes<T> lanes = given;
+  T* out = g.out + vector;
+  for (int64_t r = 0; r < g.rows; ++r, out += g.pitch) store(out, gather_lanes<T, N>(g.in + g.offsets[r], lanes));
+}
+
+template <class T>
+void copy_whole(const CopyRows<T>& g, int64_t vector, int64_t base) {
+  T* out = g.out + vector;
+  const T* in = g.in + base;
+  for (int64_t r = 0; r < g.rows; ++r, out += g.pitch) store(out, load(in + g.offsets[r]));
+}
+
+// Two neighbouring vectors at a time fill whole lines of the panels.
+template <class T>
+void copy_pair(const CopyRows<T>& g, int64_t vector, int64_t first, int64_t second) {
+  constexpr int L = kLanes<T>;
+  T* out = g.out + vector;
+  for (int64_t r = 0; r < g.rows; ++r, out += g.pitch) {
+    const T* in = g.in + g.offsets[r];
+    store(out, load(in + first));
+    store(out + L, load(in + second));
+  }
+}
+
+// Vectors into which more parts fall than registers are kept for: element by element.
+template <class T>
+void copy_many(const CopyRows<T>& g, int64_t s, int64_t vector) {
+  constexpr int L = kLanes<T>;
+  for (; s < g.count && g.segments[s].lane < vector + L; ++s) {
+    const Segment& seg = g.segments[s];
+    const int64_t begin = seg.lane < vector ? vector - seg.lane : 0;
+    const int64_t end = seg.lane + seg.len < vector + L ? seg.len : vector + L - seg.lane;
+    for (int64_t r = 0; r < g.rows; ++r) {
+      T* out = g.out + r * g.pitch + seg.lane;
+      const T* in = g.in + g.offsets[r] + seg.base;
+      for (int64_t i = begin; i < end; ++i) out[i] = in[i];
     }
+  }
+}
+
+// Vectors must be complete when the one behind them is written, because the last one of a row reaches into the next row: so
+// the last vector of a row, if it is not full, is stored up to its end alone.
+template <class T>
+void copy_tail(const CopyRows<T>& g, int64_t vector, const Lanes<T>& lanes, int used) {
+  for (int64_t r = 0; r < g.rows; ++r) {
+    const T* in = g.in + g.offsets[r];
+    V<T> v = load_lanes(in + lanes.part[0].base, lanes.part[0].begin, lanes.part[0].end);
+    for (int i = 1; i < lanes.count; ++i) v += load_lanes(in + lanes.part[i].base, lanes.part[i].begin, lanes.part[i].end);
+    store_part(g.out + r * g.pitch + vector, v, used);
   }
 }
 
 template <class T>
 void copy_rows(const CopyRows<T>& g) {
   constexpr int L = kLanes<T>;
-  if (g.count == 1 && g.segments[0].len == 2 * L) {  // one whole panel from one place
-    const T* in = g.in + g.segments[0].base;
-    T* out = g.out + g.segments[0].lane;
-    for (int64_t r = 0; r < g.rows; ++r, out += g.pitch) {
-      const T* from = in + g.offsets[r];
-      store(out, load(from));
-      store(out + L, load(from + L));
+  const int64_t total = g.segments[g.count - 1].lane + g.segments[g.count - 1].len;
+  int64_t s = 0;
+  for (int64_t vector = 0; vector < total; vector += L) {
+    Lanes<T> lanes;
+    const int64_t first = s;
+    if (next_lanes(g, s, vector, lanes)) {
+      copy_many(g, first, vector);
+      while (s < g.count && g.segments[s].lane + g.segments[s].len <= vector + L) ++s;
+      continue;
     }
-    return;
-  }
-  for (int64_t r = 0; r < g.rows; ++r) {
-    T* out = g.out + r * g.pitch;
-    const T* in = g.in + g.offsets[r];
-    g.exact ? copy_segments<T, true>(out, in, g.segments, g.count) : copy_segments<T, false>(out, in, g.segments, g.count);
+    if (total - vector < L) {
+      copy_tail(g, vector, lanes, static_cast<int>(total - vector));
+    } else if (lanes.whole) {
+      const int64_t mark = s;
+      Lanes<T> next;
+      if (vector + 2 * L <= total && !next_lanes(g, s, vector + L, next) && next.whole) {
+        copy_pair(g, vector, lanes.part[0].base, next.part[0].base);
+        vector += L;
+      } else {
+        s = mark;
+        copy_whole(g, vector, lanes.part[0].base);
+      }
+    } else if (lanes.count == 1) {
+      copy_lanes<T, 1>(g, vector, lanes);
+    } else if (lanes.count == 2) {
+      copy_lanes<T, 2>(g, vector, lanes);
+    } else {
+      copy_lanes<T, 3>(g, vector, lanes);
+    }
   }
 }
 
