@@ -21,6 +21,17 @@ from pydl.nn.modules.rnn import *  # noqa: F403
 from pydl.nn.modules.sparse import *  # noqa: F403
 from pydl.nn.modules.transformer import *  # noqa: F403
 from pydl.nn.modules.upsampling import *  # noqa: F403
-from pydl.nn.parameter import Buffer, Parameter
+from pydl.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Buffer", "Module", "Parameter", "functional", "init", "modules", "utils", *modules.__all__]
+__all__ = [
+    "Buffer",
+    "Module",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "functional",
+    "init",
+    "modules",
+    "utils",
+    *modules.__all__,
+]
