@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydl.nn.modules.module import Module
 from pydl.nn.parameter import is_lazy
 
 __all__: list[str] = []
 
 
-class LazyModuleMixin:
+class LazyModuleMixin(Module):
     """Makes a module wait with its parameters until it sees an input.
 
     A subclass stands in front of the module class, makes an :class:`~pydl.nn.UninitializedParameter` for each parameter
@@ -31,9 +32,8 @@ class LazyModuleMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        module: Any = self
-        self._load_hook = module._register_load_state_dict_pre_hook(self._lazy_load_hook)
-        self._initialize_hook = module.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
+        self._load_hook = self._register_load_state_dict_pre_hook(self._lazy_load_hook)
+        self._initialize_hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
 
     def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
         """Give the parameters their shapes from the first input: for subclasses to write."""
@@ -41,18 +41,15 @@ class LazyModuleMixin:
 
     def has_uninitialized_params(self) -> bool:
         """Whether a parameter or buffer still waits for its shape."""
-        module: Any = self
-        return any(is_lazy(t) for t in (*module._parameters.values(), *module._buffers.values()))
+        return any(is_lazy(t) for t in (*self._parameters.values(), *self._buffers.values()))
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        module: Any = self
-        for name, value in module._persistent_items():
+        for name, value in self._persistent_items():
             if value is not None:
                 destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
 
     def _lazy_load_hook(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        module: Any = self
-        for name, value in module._persistent_items():
+        for name, value in self._persistent_items():
             given = state_dict.get(prefix + name)
             if given is not None and is_lazy(value) and not is_lazy(given):
                 value.materialize(given.shape)
