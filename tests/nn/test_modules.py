@@ -14,7 +14,15 @@ from moduleinfo import CASES, Constant, Inputs, ModuleCase
 import pydl
 
 # Base classes and containers, tested in tests/nn/test_module.py
-NOT_LAYERS = {"Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}
+NOT_LAYERS = {
+    "Module",
+    "Sequential",
+    "ModuleList",
+    "ModuleDict",
+    "ParameterList",
+    "ParameterDict",
+    "LinearCrossEntropyOptions",
+}
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
