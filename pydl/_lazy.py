@@ -23,6 +23,8 @@ _NN = "channel_shuffle cosine_similarity native_channel_shuffle pairwise_distanc
 FUNCTIONS |= {name: "pydl.nn.functional" for name in _NN.split()}
 for _name in ("stft", "istft"):
     FUNCTIONS[_name] = METHODS[_name] = "pydl.fft._frames"
+_RECURRENT = "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
+FUNCTIONS.update(dict.fromkeys(_RECURRENT.split(), "pydl._recurrent"))
 
 
 def _method(name: str, module: str) -> Any:

@@ -1,8 +1,9 @@
 """Neural networks: modules, parameters, initialisation, functions."""
 
-from pydl.nn import functional, init, modules, utils
+from pydl.nn import attention, functional, init, modules, utils
 from pydl.nn.modules.activation import *  # noqa: F403
 from pydl.nn.modules.adaptive import *  # noqa: F403
+from pydl.nn.modules.attention import *  # noqa: F403
 from pydl.nn.modules.batchnorm import *  # noqa: F403
 from pydl.nn.modules.container import *  # noqa: F403
 from pydl.nn.modules.conv import *  # noqa: F403
@@ -21,6 +22,18 @@ from pydl.nn.modules.rnn import *  # noqa: F403
 from pydl.nn.modules.sparse import *  # noqa: F403
 from pydl.nn.modules.transformer import *  # noqa: F403
 from pydl.nn.modules.upsampling import *  # noqa: F403
-from pydl.nn.parameter import Buffer, Parameter
+from pydl.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Buffer", "Module", "Parameter", "functional", "init", "modules", "utils", *modules.__all__]
+__all__ = [
+    "Buffer",
+    "Module",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "attention",
+    "functional",
+    "init",
+    "modules",
+    "utils",
+    *modules.__all__,
+]

@@ -5,20 +5,27 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import pickletools
+import struct
 import sys
 import zipfile
+import zlib
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import pydl
 from pydl.nn.parameter import Parameter
+from pydl.serialization import _legacy, _seal
 from pydl.serialization._format import STORAGE_CLASSES, dtype_named
+from pydl.serialization._safe import find_safe
 from pydl.serialization._unpickle import Interpreter, Name, Refused, check_key, check_view
 
 # What a malformed file makes the standard library and the core raise.
 _MALFORMED = (
     zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
-    NotImplementedError, RuntimeError, TypeError, UnicodeError, ValueError, pickle.UnpicklingError,
+    NotImplementedError, RuntimeError, TypeError, UnicodeError, ValueError, pickle.UnpicklingError, struct.error,
+    zlib.error,
 )  # fmt: skip
 
 
@@ -28,13 +35,8 @@ class Archive:
     def __init__(self, file: Any) -> None:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        start = file.read(4)
-        file.seek(0)
-        if start != b"PK\x03\x04":
-            raise Refused(
-                "it is no zip archive (PyTorch before 1.6 wrote another format: save it anew with a newer one)"
-            )
         self.zip = zipfile.ZipFile(file)
+        _seal.check(file, self.zip.comment)
         # Stored entries that together fit the file: neither a compressed bomb nor many names for the same bytes.
         infos = self.zip.infolist()
         if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 for info in infos):
@@ -74,23 +76,36 @@ class Archive:
 class Storage:
     """The bytes of one storage; all tensors over it share them."""
 
+    ordered = True  # whether the bytes are there when the first tensor is built
+
     def __init__(self, data: bytearray, dtype: Any, swapped: bool) -> None:
         self.data = data
         self.dtype = dtype
         self.swapped = swapped
         self._flat: dict[Any, Any] = {}
 
+    def order_bytes(self, dtype: Any = None) -> None:
+        """Make the bytes those of this machine, whose order may be another than that of the file."""
+        dtype = self.dtype if dtype is None else dtype
+        if self.swapped:
+            _swap(self.data, dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize)
+            self.swapped = False
+
     def flat(self, dtype: Any) -> Any:
         """All of it as a tensor of one dimension."""
         if dtype not in self._flat:
-            itemsize = dtype.itemsize
-            if len(self.data) % itemsize:
+            if len(self.data) % dtype.itemsize:
                 raise Refused("a storage ends within an element")
-            if self.swapped:
-                _swap(self.data, itemsize // 2 if dtype.is_complex else itemsize)
-                self.swapped = False
+            if self.ordered:
+                self.order_bytes(dtype)
             self._flat[dtype] = pydl.frombuffer(self.data, dtype=dtype) if self.data else pydl.empty(0, dtype=dtype)
         return self._flat[dtype]
+
+
+class LateStorage(Storage):
+    """A storage whose bytes are read after the tensors over it."""
+
+    ordered = False
 
 
 def _swap(data: bytearray, itemsize: int) -> None:
@@ -165,6 +180,7 @@ def _counter(values: Any = ()) -> Any:
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
+    ("torch._utils", "_rebuild_tensor"): _rebuild,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
     ("torch._utils", "_rebuild_tensor_v3"): _rebuild,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
@@ -201,7 +217,13 @@ def _find(module: str, name: str) -> Any:
     dtype = dtype_named(name) if module == "torch" else None
     if dtype is not None:
         return dtype
-    raise Refused(f"it holds the object {text}, which weights_only=True does not allow")
+    safe = find_safe(module, name)
+    if safe is not None:
+        return Name(text, call=safe, trusted=True)
+    raise Refused(
+        f"it holds the object {text}, which weights_only=True does not allow. If you trust the file, allow the object "
+        "with pydl.serialization.add_safe_globals, or load with weights_only=False, which runs what the file says"
+    )
 
 
 class _Loader:
@@ -231,12 +253,12 @@ class _Loader:
 class _TrustingUnpickler(pickle.Unpickler):
     """For ``weights_only=False``: any object, with PyTorch's names standing for ours."""
 
-    def __init__(self, data: bytes, loader: _Loader) -> None:
-        super().__init__(io.BytesIO(data))
-        self._loader = loader
+    def __init__(self, stream: io.BytesIO, load_persistent: Callable[[Any], Any]) -> None:
+        super().__init__(stream)
+        self._load_persistent = load_persistent
 
     def persistent_load(self, pid: Any) -> Any:
-        return self._loader.load_persistent(pid)
+        return self._load_persistent(pid)
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -247,29 +269,110 @@ class _TrustingUnpickler(pickle.Unpickler):
         return found.call if isinstance(found, Name) and found.call else found
 
 
-def _read(file: Any, weights_only: bool) -> Any:
-    archive = Archive(file)
-    loader = _Loader(archive)
-    data = archive.read("data.pkl")
+def _unpickled(stream: io.BytesIO, load_persistent: Callable[[Any], Any], weights_only: bool) -> Any:
     if weights_only:
-        return Interpreter(data, _find, loader.load_persistent).run()
-    return _TrustingUnpickler(data, loader).load()
+        return Interpreter(stream, _find, load_persistent).run()
+    return _TrustingUnpickler(stream, load_persistent).load()
 
 
-def read_file(f: Any, weights_only: bool) -> Any:
-    """:func:`pydl.load`."""
+def _read(file: Any, weights_only: bool) -> Any:
+    """The object in a file, whose first bytes tell the format."""
+    file.seek(0)
+    start = file.read(len(_legacy.MAGIC))
+    file.seek(0)
+    if start.startswith(b"PK\x03\x04"):
+        return _read_zip(file, weights_only)
+    if start == _legacy.MAGIC:
+        return _legacy.read(file.read(), lambda stream, load: _unpickled(stream, load, weights_only), LateStorage)
+    if start[8:9] == b"{":
+        from pydl.serialization import _safetensors
+
+        return _safetensors.read(bytearray(file.read()))[0]
+    raise Refused("it is none of PyTorch's formats, nor safetensors or npz")
+
+
+def _read_zip(file: Any, weights_only: bool) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if names and all(name.endswith(".npy") for name in names):
+            from pydl.serialization import _npz
+
+            _seal.check(file, archive.comment)
+            return _npz.read(file, archive, file.seek(0, os.SEEK_END))
+    archive_of_tensors = Archive(file)
+    loader = _Loader(archive_of_tensors)
+    return _unpickled(io.BytesIO(archive_of_tensors.read("data.pkl")), loader.load_persistent, weights_only)
+
+
+def _open(f: Any, use: Callable[[Any], Any], weights_only: bool = True) -> Any:
+    """``use(file)``, with the errors of malformed files as SerializationError."""
     if hasattr(f, "read"):
         file = f if hasattr(f, "seek") else io.BytesIO(f.read())
-        return _read_checked(file, weights_only, "the file")
+        return _checked(lambda: use(file), weights_only, "the file")
     with open(f, "rb") as file:
-        return _read_checked(file, weights_only, repr(os.fspath(f)))
+        return _checked(lambda: use(file), weights_only, repr(os.fspath(f)))
 
 
-def _read_checked(file: Any, weights_only: bool, what: str) -> Any:
+def _checked(use: Callable[[], Any], weights_only: bool, what: str) -> Any:
     try:
-        return _read(file, weights_only)
+        return use()
     except _MALFORMED as error:
         if not weights_only and not isinstance(error, (Refused, zipfile.BadZipFile)):
             raise  # an error of the object that was unpickled
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
         raise pydl.SerializationError(f"load(): cannot read {what}: {reason}") from None
+
+
+def read_file(f: Any, weights_only: bool) -> Any:
+    """:func:`pydl.load`."""
+    return _open(f, lambda file: _read(file, weights_only), weights_only)
+
+
+def read_safetensors(f: Any) -> Any:
+    """:func:`pydl.serialization.load_safetensors`."""
+    from pydl.serialization import _safetensors
+
+    def use(file: Any) -> Any:
+        return _safetensors.read(bytearray(file.read()))
+
+    return _open(f, use)
+
+
+def unsafe_names(f: Any) -> list[str]:
+    """:func:`pydl.serialization.get_unsafe_globals_in_checkpoint`."""
+    return _open(f, lambda file: sorted(_unsafe(Archive(file).read("data.pkl"))))
+
+
+def _unsafe(data: bytes) -> set[str]:
+    names: set[str] = set()
+    texts: list[str] = []  # text pushed so far; the last two are a name that STACK_GLOBAL takes
+    memo: dict[int, str] = {}
+    last: str | None = None
+    for code, argument, _ in pickletools.genops(data):
+        if code.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
+            if last is not None:
+                memo[len(memo) if argument is None else int(argument)] = last
+            elif argument is None:
+                memo[len(memo)] = ""
+            continue
+        if code.name in ("BINGET", "LONG_BINGET", "GET"):
+            argument = memo.get(int(argument or 0))
+        pair = []
+        if code.name == "GLOBAL":
+            pair = str(argument).split(" ", 1)
+        elif code.name == "STACK_GLOBAL":
+            pair = texts[-2:]
+        last = argument if isinstance(argument, str) and not pair else None
+        if last is not None:
+            texts.append(last)
+        if len(pair) == 2 and not _is_allowed(*pair):
+            names.add(".".join(pair))
+    return names
+
+
+def _is_allowed(module: str, name: str) -> bool:
+    try:
+        _find(module, name)
+    except Refused:
+        return False
+    return True

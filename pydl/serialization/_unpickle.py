@@ -22,12 +22,15 @@ class Refused(ValueError):
 class Name:
     """A global that a file mentions; the stack holds this instead of the thing."""
 
-    __slots__ = ("call", "text", "value")
+    __slots__ = ("call", "text", "trusted", "value")
 
-    def __init__(self, text: str, call: Callable[..., Any] | None = None, value: Any = None) -> None:
+    def __init__(
+        self, text: str, call: Callable[..., Any] | None = None, value: Any = None, trusted: bool = False
+    ) -> None:
         self.text = text
         self.call = call
         self.value = value
+        self.trusted = trusted  # the user has allowed it
 
 
 _MARK = object()
@@ -57,17 +60,21 @@ class Interpreter:
     """Runs one pickle.
 
     Args:
-        data: the pickle.
+        stream: at the beginning of the pickle; it is left at its end.
         find: gives the :class:`Name` for a module and a name, or raises :class:`Refused`.
         load_persistent: gives the object for a persistent id.
     """
 
-    def __init__(self, data: bytes, find: Callable[[str, str], Any], load_persistent: Callable[[Any], Any]) -> None:
-        self.stream = io.BytesIO(data)
+    def __init__(
+        self, stream: io.BytesIO, find: Callable[[str, str], Any], load_persistent: Callable[[Any], Any]
+    ) -> None:
+        self.stream = stream
+        self.length = len(stream.getbuffer())
         self.find = find
         self.load_persistent = load_persistent
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.trusted: set[type] = set()
         self.actions: dict[bytes, Callable[[], None]] = {
             b"(": lambda: self.stack.append(_MARK),
             b"0": lambda: self.drop(),
@@ -83,7 +90,7 @@ class Interpreter:
             b"\x93": self.stack_name,
             b"Q": lambda: self.stack.append(self.load_persistent(self.pop())),
             b"R": self.reduce,
-            b"\x81": self.reduce,
+            b"\x81": self.make_object,
             b"b": self.build,
             b"\x94": lambda: self.put(len(self.memo)),
             b"\x8a": lambda: self.stack.append(int.from_bytes(self.sized("<B"), "little", signed=True)),
@@ -100,7 +107,7 @@ class Interpreter:
 
     def sized(self, code: str) -> bytes:
         count = self.number(code)
-        if count > len(self.stream.getbuffer()):
+        if count > self.length:
             raise Refused("a string is longer than the pickle")
         return self.read(count)
 
@@ -179,11 +186,28 @@ class Interpreter:
         args, function = self.pop(), self.pop()
         if not isinstance(function, Name) or function.call is None or type(args) is not tuple:
             raise Refused("the pickle calls something that is no function of the format")
-        self.stack.append(function.call(*args))
+        result = function.call(*args)
+        if function.trusted:
+            self.trusted.add(type(result))
+        self.stack.append(result)
+
+    def make_object(self) -> None:
+        """An object of a class without its constructor, where the user has allowed the class."""
+        args, function = self.pop(), self.pop()
+        if isinstance(function, Name) and function.trusted and isinstance(function.call, type) and type(args) is tuple:
+            self.trusted.add(function.call)
+            self.stack.append(function.call.__new__(function.call, *args))
+            return
+        self.stack += [function, args]
+        self.reduce()
 
     def build(self) -> None:
-        """State for the object below: only the attributes of an ordered dictionary, as state dicts carry metadata."""
+        """State for the object below: attributes of an ordered dictionary, as state dicts carry metadata; or any, where
+        the user has allowed the class."""
         state = self.pop()
+        if self.stack and type(self.stack[-1]) in self.trusted:
+            set_state(self.stack[-1], state)
+            return
         target = self.top(OrderedDict)
         if type(state) is not dict or not all(type(key) is str and not key.startswith("__") for key in state):
             raise Refused("the pickle sets the state of an object")
@@ -238,6 +262,20 @@ class Interpreter:
         else:
             return False
         return True
+
+
+def set_state(target: Any, state: Any) -> None:
+    """As the standard library's unpickler does."""
+    setter = getattr(target, "__setstate__", None)
+    if setter is not None:
+        setter(state)
+        return
+    slots = None
+    if isinstance(state, tuple) and len(state) == 2:
+        state, slots = state
+    for values in (state, slots):
+        for key, value in (values or {}).items():
+            setattr(target, key, value)
 
 
 def resolve(value: Any) -> Any:

@@ -9,11 +9,13 @@ import secrets
 import struct
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import pydl
 from pydl import Tensor
 from pydl.nn.parameter import Parameter
+from pydl.serialization import _seal
 from pydl.serialization._format import ALIGNMENT, CLASS_OF_DTYPE
 
 
@@ -122,30 +124,64 @@ def _write_archive(obj: Any, file: Any, root: str) -> None:
     pickler = _Pickler(body)
     pickler.dump(obj)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        archive.comment = _seal.PLACEHOLDER
         _add(archive, f"{root}/data.pkl", body.getvalue())
         _add(archive, f"{root}/byteorder", b"little")
         for key, flat in enumerate(pickler.storages):
             _add(archive, f"{root}/data/{key}", _bytes_of(flat))
         _add(archive, f"{root}/version", b"3\n")
+    _seal.seal(file)
 
 
-def write_file(obj: Any, f: Any) -> None:
+def _write(obj: Any, file: Any, name: str) -> None:
+    """In the format that the ending of the name tells."""
+    kind = os.path.splitext(name)[1]
+    if kind == ".safetensors":
+        from pydl.serialization import _safetensors
+
+        _safetensors.write(obj, file)
+    elif kind == ".npz":
+        from pydl.serialization import _npz
+
+        _npz.write(obj, file)
+    else:
+        _write_archive(obj, file, os.path.splitext(name)[0] or "archive")
+
+
+def write_file(obj: Any, f: Any, fsync: bool, write: Callable[[Any, Any, str], None] = _write) -> None:
     """:func:`pydl.save`."""
     if hasattr(f, "write"):
         buffer = io.BytesIO()
-        _write_archive(obj, buffer, "archive")
+        write(obj, buffer, "archive")
         f.write(buffer.getvalue())
         return
     path = os.path.realpath(os.fspath(f))  # through a link, the file it points to is replaced
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            _write_archive(obj, file, os.path.splitext(name)[0] or "archive")
+        with open(temporary, "x+b") as file:
+            write(obj, file, name)
             file.flush()
-            os.fsync(file.fileno())
+            if fsync:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+    if fsync:
+        _sync_folder(folder)
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name durable too, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

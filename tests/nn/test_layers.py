@@ -77,6 +77,16 @@ def test_init_moments():
         nn.init.xavier_uniform_(pydl.empty(3))
 
 
+def test_old_names_of_init_warn():
+    w = pydl.empty(2, 3)
+    with pytest.warns(FutureWarning, match="nn.init.constant_"):
+        assert nn.init.constant(w, 2.0) is w
+    assert w.tolist() == [[2.0] * 3] * 2
+    for name in nn.init.__all__:
+        if not name.endswith("_") and name != "calculate_gain":
+            assert getattr(nn.init, name).__wrapped__ is getattr(nn.init, name + "_")
+
+
 def test_clipping_and_vectors():
     layer = nn.Linear(2, 2)
     for param in layer.parameters():

@@ -15,6 +15,26 @@ CASES = [
     ("Adam", {"lr": 0.05}),
     ("Adam", {"lr": 0.05, "amsgrad": True, "weight_decay": 0.1, "betas": (0.8, 0.95), "eps": 1e-6}),
     ("AdamW", {"lr": 0.05, "maximize": True}),
+    ("Adadelta", {"lr": 0.7, "weight_decay": 0.1}),
+    ("Adadelta", {"rho": 0.5, "eps": 1e-3, "maximize": True}),
+    ("Adafactor", {"lr": 0.1}),
+    ("Adafactor", {"weight_decay": 0.1, "eps": (1e-4, 1e-2), "d": 2.0, "beta2_decay": -0.5, "maximize": True}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.2, "weight_decay": 0.1}),
+    ("Adagrad", {"initial_accumulator_value": 0.5, "eps": 1e-3, "maximize": True}),
+    ("Adamax", {"lr": 0.05, "weight_decay": 0.1}),
+    ("Adamax", {"betas": (0.3, 0.5), "eps": 1e-2, "maximize": True}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.1, "t0": 3}),
+    ("ASGD", {"lr": 0.05, "alpha": 0.5, "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "momentum_decay": 0.1, "maximize": True}),
+    ("RAdam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("RAdam", {"betas": (0.7, 0.8), "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RMSprop", {"lr": 0.05, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.05, "centered": True, "alpha": 0.7}),
+    ("RMSprop", {"lr": 0.05, "momentum": 0.9}),
+    ("RMSprop", {"lr": 0.05, "momentum": 0.9, "centered": True, "maximize": True}),
+    ("Rprop", {"lr": 0.05}),
+    ("Rprop", {"etas": (0.3, 1.5), "step_sizes": (1e-3, 0.02), "maximize": True}),
 ]
 
 
@@ -24,7 +44,7 @@ def history(lib, kind, options, turns):
     params = [lib.tensor(rng.normal(size=s).tolist(), requires_grad=True) for s in ((3, 2), (4,), (2,))]
     optimizer = getattr(lib.optim, kind)(params[:2], **options)
     seen = []
-    for step in range(8):
+    for step in range(12):
         if step in turns:
             turns[step](lib, optimizer, params)
         for param in params:

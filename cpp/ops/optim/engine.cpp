@@ -65,6 +65,15 @@ void adam_step(const AdamTensor* tensors, int64_t count, const AdamOptions& o) {
   });
 }
 
+void rule_step(const kernels::ByDType<kernels::optim::UpdateFn>& kernel, const RuleTensor* tensors, int64_t count, const double* options) {
+  for_chunks(tensors, count, [&](const RuleTensor& t, int64_t begin, int64_t end, int64_t) {
+    const int64_t at = begin * item_size(t.dtype);
+    kernels::optim::Update range{end - begin, advance(t.param, at), advance(t.grad, at), {}, options};
+    for (int i = 0; i < kernels::optim::kMostStates; ++i) range.state[i] = advance(t.state[i], at);
+    kernel[t.dtype](range);
+  });
+}
+
 double global_l2_norm(const FloatRange* ranges, int64_t count) {
   int64_t chunks = 0;
   for (int64_t i = 0; i < count; ++i) chunks += (ranges[i].n + kChunk - 1) / kChunk;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "kernels/optim/rules.h"
 
 namespace pydl {
 
@@ -37,6 +38,16 @@ struct AdamOptions {
   bool maximize = false;
 };
 void adam_step(const AdamTensor* tensors, int64_t count, const AdamOptions& options);
+
+// A tensor under one of the rules of kernels/optim/rules.h.
+struct RuleTensor {
+  DType dtype;
+  int64_t n;
+  void* param;
+  const void* grad;
+  void* state[kernels::optim::kMostStates];
+};
+void rule_step(const kernels::ByDType<kernels::optim::UpdateFn>& kernel, const RuleTensor* tensors, int64_t count, const double* options);
 
 struct FloatRange {
   DType dtype;  // float32 or float64

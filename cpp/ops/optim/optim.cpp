@@ -1,67 +1,13 @@
 // Optimizer steps as one call over lists of tensors. The Python classes in pydl/optim decide what to pass.
-#include "ops/copy/copy.h"
+#include "ops/optim/buffers.h"
 #include "ops/optim/engine.h"
 #include "ops/pointwise/arithmetic.h"
-#include "ops/pointwise/engine.h"
 #include "ops/reduce/reduce.h"
 #include "ops/registry.h"
 #include "ops/view/view.h"
 
 namespace pydl {
-
 namespace {
-
-// Contiguous float32/float64 memory of a tensor, by a copy where its own is not; written back when asked.
-class Buffers {
- public:
-  void* writable(const Tensor& t) {
-    const Tensor plain = prepare(t);
-    if (!plain.same(t)) back_.emplace_back(t, plain);
-    touched_.push_back(t);
-    return plain->data;
-  }
-  const void* readable(const Tensor& t) { return prepare(t)->data; }
-  void finish() {
-    for (const auto& [target, source] : back_) copy_raw(target, source);
-    for (const Tensor& t : touched_) t->bump_version();
-  }
-
- private:
-  Tensor prepare(const Tensor& t) {
-    if (t.contiguous() && !is_half(t.dtype())) return t;
-    const Tensor plain = contiguous(to_dtype(t, is_half(t.dtype()) ? DType::Float32 : t.dtype()));
-    kept_.push_back(plain);
-    return plain;
-  }
-  std::vector<Tensor> kept_, touched_;
-  std::vector<std::pair<Tensor, Tensor>> back_;
-};
-
-void check_list(const char* op, const char* argument, TensorSpan list, TensorSpan params, bool may_be_empty) {
-  if (may_be_empty && list.empty()) return;
-  PYDL_CHECK(list.size() == params.size(), ValueError, op, "(): ", argument, " has ", list.size(), " tensors, params has ", params.size());
-  for (size_t i = 0; i < list.size(); ++i) {
-    PYDL_CHECK(list[i].sizes() == params[i].sizes() && list[i].dtype() == params[i].dtype(), ShapeError, op, "(): ", argument, "[", i,
-               "] is ", list[i].dtype(), " of size ", IntSpan(list[i].sizes()), ", params[", i, "] is ", params[i].dtype(), " of size ",
-               IntSpan(params[i].sizes()));
-  }
-}
-
-void check_params(const char* op, TensorSpan params) {
-  for (const Tensor& p : params) {
-    PYDL_CHECK(is_floating(p.dtype()), NotImplemented, op, "(): parameters must be floating point, got ", p.dtype());
-    PYDL_CHECK(!p->storage->read_only() && !has_internal_overlap(p), Error, op, "(): a parameter's memory cannot be written");
-  }
-}
-
-// State that a step writes to.
-void check_state(const char* op, const char* argument, TensorSpan list, TensorSpan params, bool may_be_empty) {
-  check_list(op, argument, list, params, may_be_empty);
-  for (size_t i = 0; i < list.size(); ++i) {
-    PYDL_CHECK(!list[i]->storage->read_only() && !has_internal_overlap(list[i]), Error, op, "(): the memory of ", argument, "[", i,
-               "] cannot be written");
-  }
-}
 
 void sgd(TensorSpan params, TensorSpan grads, TensorSpan momentum_buffers, double lr, double momentum, double dampening,
          double weight_decay, bool nesterov, bool maximize, bool first_step) {
@@ -73,8 +19,8 @@ void sgd(TensorSpan params, TensorSpan grads, TensorSpan momentum_buffers, doubl
   std::vector<SgdTensor> tensors;
   for (size_t i = 0; i < params.size(); ++i) {
     if (params[i].numel() == 0) continue;
-    tensors.push_back({.dtype = is_half(params[i].dtype()) ? DType::Float32 : params[i].dtype(),
-                       .n = params[i].numel(),
+    tensors.push_back({.dtype = step_type(params[i].dtype()),
+                       .n = step_count(params[i]),
                        .param = memory.writable(params[i]),
                        .grad = memory.readable(grads[i]),
                        .momentum_buffer = momentum_buffers.empty() ? nullptr : memory.writable(momentum_buffers[i]),
@@ -98,8 +44,8 @@ void adam(TensorSpan params, TensorSpan grads, TensorSpan exp_avgs, TensorSpan e
   std::vector<AdamTensor> tensors;
   for (size_t i = 0; i < params.size(); ++i) {
     if (params[i].numel() == 0) continue;
-    tensors.push_back({.dtype = is_half(params[i].dtype()) ? DType::Float32 : params[i].dtype(),
-                       .n = params[i].numel(),
+    tensors.push_back({.dtype = step_type(params[i].dtype()),
+                       .n = step_count(params[i]),
                        .param = memory.writable(params[i]),
                        .grad = memory.readable(grads[i]),
                        .exp_avg = memory.writable(exp_avgs[i]),

@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import pydl
 from pydl import Tensor
 
+# Loaded when first used: names of functions by the module that has them
+_SUBMODULES = ("parametrizations", "parametrize", "prune", "rnn", "stateless")
+_FUSION = "pydl.nn.utils.fusion"
+_NORMS = "pydl.nn.utils.weight_norms"
+_LAZY = {
+    "fuse_conv_bn_eval": _FUSION,
+    "fuse_conv_bn_weights": _FUSION,
+    "fuse_linear_bn_eval": _FUSION,
+    "fuse_linear_bn_weights": _FUSION,
+    "remove_spectral_norm": _NORMS,
+    "remove_weight_norm": _NORMS,
+    "spectral_norm": _NORMS,
+    "weight_norm": _NORMS,
+}
+
 __all__ = [
-    "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm", "grad_stats",
-    "parameters_to_vector", "vector_to_parameters",
+    "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format", "get_total_norm", "grad_stats",
+    "parameters_to_vector", "skip_init", "vector_to_parameters", *_LAZY, *_SUBMODULES,
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _with_grad(parameters: Any) -> list[Tensor]:
@@ -75,6 +107,22 @@ def clip_grad_norm_(
     return norm
 
 
+def clip_grad_norm(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The deprecated name of :func:`clip_grad_norm_`."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Limit each element of the gradients to ``[-clip_value, clip_value]``."""
     limit = float(clip_value)
@@ -107,6 +155,48 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         count = param.numel()
         param.data = vec[start : start + count].view_as(param).data
         start += count
+
+
+def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """A module for weights that are loaded next. Here it gets its usual initial values, which cost little on a CPU.
+
+    Args:
+        module_cls: a class of modules whose constructor takes ``device``.
+        args, kwargs: of the constructor.
+
+    Raises:
+        RuntimeError: the constructor takes no ``device``.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.skip_init(pydl.nn.Linear, 5, 1)
+        Linear(in_features=5, out_features=1, bias=True)
+    """
+    import inspect
+
+    if not issubclass(module_cls, pydl.nn.Module):
+        raise RuntimeError(f"Expected a Module; got {module_cls}")
+    if "device" not in inspect.signature(module_cls).parameters:
+        raise RuntimeError("Module must support a 'device' arg to skip initialization")
+    return module_cls(*args, **kwargs)
+
+
+def _convert_convolutions(module: Any, memory_format: Any, dims: int) -> Any:
+    kinds = {f"Conv{dims}d", f"ConvTranspose{dims}d"}
+    for child in module.modules():
+        if kinds & {base.__name__ for base in type(child).__mro__}:
+            child.weight.data = child.weight.detach().clone().contiguous(memory_format=memory_format)
+    return module
+
+
+def convert_conv2d_weight_memory_format(module: Any, memory_format: Any) -> Any:
+    """Lay out the weights of all 2-d convolutions in ``memory_format``. Returns ``module``."""
+    return _convert_convolutions(module, memory_format, 2)
+
+
+def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:
+    """Lay out the weights of all 3-d convolutions in ``memory_format``. Returns ``module``."""
+    return _convert_convolutions(module, memory_format, 3)
 
 
 def grad_stats(module: Any) -> dict[str, dict[str, float]]:

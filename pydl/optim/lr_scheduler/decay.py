@@ -135,7 +135,7 @@ class LinearLR(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """The rates at ``self.last_epoch``."""
-        if self._is_initial:
+        if self.last_epoch == 0:
             return [lr * self.start_factor for lr in self.current()]
         if self.last_epoch > self.total_iters:
             return self.current()
