@@ -19,7 +19,13 @@ def repeated(value: Any, dims: int) -> tuple[int, ...]:
 
 
 def convolve(
-    x: np.ndarray, w: np.ndarray, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> np.ndarray:
     """The definition: one product of matrices for each place of the kernel, in float64."""
     dims = w.ndim - 2
@@ -76,7 +82,15 @@ def spread(
 
 
 def any_convolution(
-    x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int
+    x: Any,
+    w: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
 ) -> Any:
     if transposed:
         return spread(x, w, bias, stride, padding, output_padding, groups, dilation)

@@ -204,9 +204,7 @@ def _fractional(
     if random_samples is None:
         batch = 1 if input.dim() == dims + 1 else input.shape[0]
         random_samples = pydl.rand(batch, input.shape[-dims - 1], dims, dtype=input.dtype)
-    return _core.fractional_max_pool(
-        input, _repeated(kernel_size, dims), _repeated(output_size, dims), random_samples
-    )
+    return _core.fractional_max_pool(input, _repeated(kernel_size, dims), _repeated(output_size, dims), random_samples)
 
 
 def fractional_max_pool2d_with_indices(

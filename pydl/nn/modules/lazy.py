@@ -68,5 +68,3 @@ class LazyModuleMixin(Module):
         raise RuntimeError(
             "Modules with uninitialized parameters can't be replicated: run a dummy forward pass first to initialize them"
         )
-
-

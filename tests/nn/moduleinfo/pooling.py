@@ -83,7 +83,11 @@ for _d in (1, 2, 3):
             f"FractionalMaxPool{_d}d",
             distinct(_wide),
             args=(2,),
-            kwargs=lambda nn, d=_d: {"output_size": (3,) * d, "return_indices": True, "_random_samples": samples(nn, d)},
+            kwargs=lambda nn, d=_d: {
+                "output_size": (2, 3, 3)[:d],
+                "return_indices": True,
+                "_random_samples": samples(nn, d),
+            },
             **NONE,
         )
         module(
