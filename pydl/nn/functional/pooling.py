@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 import pydl
 from pydl import Tensor, _nn
@@ -42,8 +42,8 @@ __all__ = [
 ]
 
 _core: Any = _nn
-Size = Union[int, Sequence[int]]
-Sizes = Union[int, Sequence[Union[int, None]], None]
+Size: TypeAlias = "int | Sequence[int]"
+Sizes: TypeAlias = "int | Sequence[int | None] | None"
 
 avg_pool1d = _core.avg_pool1d
 avg_pool2d = _core.avg_pool2d
@@ -88,7 +88,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window of `(N, C, H, W)` or `(C, H, W)`; with ``return_indices`` also where it stands.
+    """The largest element of each window of `(N, C, H, W)` or `(C, H, W)`; ``return_indices`` adds where it stands.
 
     Raises:
         RuntimeError: windows that do not fit.
@@ -263,7 +263,7 @@ def fractional_max_pool3d(
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> Any:
-    """Maxima of windows of ``kernel_size`` that begin at pseudo-random distances, for `(N, C, D, H, W)` or `(C, D, H, W)`.
+    """Maxima of windows of `(N, C, D, H, W)` or `(C, D, H, W)` that begin at pseudo-random distances.
 
     The arguments are those of :func:`fractional_max_pool2d`.
 
@@ -285,7 +285,7 @@ def _lp(dims: int, input: Tensor, norm_type: float, kernel_size: Size, stride: S
 
 
 def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: int, stride: Size | None = None, ceil_mode: bool = False
+    input: Tensor, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """The ``norm_type``-norm (without absolute values) of each window of `(N, C, L)` or `(C, L)`."""
     return _lp(1, input, norm_type, kernel_size, stride, ceil_mode)
@@ -316,7 +316,8 @@ def _unpooled_size(
         wanted = wanted[2:]
     if len(wanted) != dims:
         raise ValueError(
-            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of {len(wanted)}"
+            f"output_size should be a sequence containing {dims} or {dims + 2} elements, "
+            f"but it has a length of {len(wanted)}"
         )
     for d, (w, n, s) in enumerate(zip(wanted, natural, stride)):
         if not n - s < w < n + s:

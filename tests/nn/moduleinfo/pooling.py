@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from moduleinfo import Inputs, module
 
 SHAPES: dict[int, tuple[int, ...]] = {1: (9,), 2: (7, 8), 3: (4, 5, 6)}
