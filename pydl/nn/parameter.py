@@ -115,7 +115,7 @@ class _Uninitialized:
         return type(this), (this.requires_grad, None, this.data.dtype)
 
 
-class UninitializedParameter(_Uninitialized, Parameter):
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     """A parameter whose shape is not known yet.
 
     Args:

@@ -113,7 +113,7 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window of `(N, C, D, H, W)` or `(C, D, H, W)`; with ``return_indices`` also its place.
+    """The largest element of each window of `(N, C, D, H, W)` or `(C, D, H, W)`; with ``return_indices`` adds places.
 
     Raises:
         RuntimeError: windows that do not fit.
