@@ -21,6 +21,8 @@ FUNCTIONS = {name: _LINALG for name in (_BOTH + " " + _FUNCTIONS).split()}
 METHODS = {name: _LINALG for name in _BOTH.split()}
 for _name in ("stft", "istft"):
     FUNCTIONS[_name] = METHODS[_name] = "pydl.fft._frames"
+_RECURRENT = "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
+FUNCTIONS.update(dict.fromkeys(_RECURRENT.split(), "pydl._recurrent"))
 
 
 def _method(name: str, module: str) -> Any:

@@ -1,8 +1,9 @@
 """Neural networks: modules, parameters, initialisation, functions."""
 
-from pydl.nn import functional, init, modules, utils
+from pydl.nn import attention, functional, init, modules, utils
 from pydl.nn.modules.activation import *  # noqa: F403
 from pydl.nn.modules.adaptive import *  # noqa: F403
+from pydl.nn.modules.attention import *  # noqa: F403
 from pydl.nn.modules.batchnorm import *  # noqa: F403
 from pydl.nn.modules.container import *  # noqa: F403
 from pydl.nn.modules.conv import *  # noqa: F403
@@ -29,6 +30,7 @@ __all__ = [
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "attention",
     "functional",
     "init",
     "modules",

@@ -3,6 +3,7 @@
 from pydl.nn.modules import (
     activation,
     adaptive,
+    attention,
     batchnorm,
     container,
     conv,
@@ -23,6 +24,7 @@ from pydl.nn.modules import (
 )
 from pydl.nn.modules.activation import *  # noqa: F403
 from pydl.nn.modules.adaptive import *  # noqa: F403
+from pydl.nn.modules.attention import *  # noqa: F403
 from pydl.nn.modules.batchnorm import *  # noqa: F403
 from pydl.nn.modules.container import *  # noqa: F403
 from pydl.nn.modules.conv import *  # noqa: F403
@@ -46,6 +48,7 @@ __all__ = [
     "Module",
     *activation.__all__,
     *adaptive.__all__,
+    *attention.__all__,
     *batchnorm.__all__,
     *container.__all__,
     *conv.__all__,

@@ -82,6 +82,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """`Linear` under the name that attention's last projection has in PyTorch, where quantization leaves it alone."""
+
+
 class Bilinear(Module):
     """``y = x1 @ A @ x2 + b`` for each output feature.
 

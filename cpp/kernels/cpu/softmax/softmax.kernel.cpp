@@ -4,6 +4,7 @@
 // grow with the row. Rows of up to 16 elements are transposed into registers' lanes, one row per lane.
 #include "kernels/softmax/softmax.h"
 
+#include "simd/lanes.h"
 #include "simd/math_exp.h"
 
 namespace pydl::simd::PYDL_ISA {
@@ -14,13 +15,6 @@ using namespace ::pydl::kernels;
 inline constexpr int64_t kSumBlock = 4096;
 inline constexpr int64_t kShortRow = 16;
 
-template <class T>
-PYDL_INLINE Mask<T> lanes_below(int n) {
-  using I = SignedLike<T>;
-  Vec<I> index;
-  for (int i = 0; i < Vec<I>::size; ++i) index.raw[i] = static_cast<I>(i);
-  return mask_cast<T>(index < static_cast<I>(n));
-}
 template <class T>
 PYDL_INLINE Vec<T> load_or(const T* p, int n, T fill) {
   return select(lanes_below<T>(n), Vec<T>::load(p, n), Vec<T>(fill));
@@ -57,26 +51,6 @@ PYDL_INLINE T sum_over(int64_t n, const F& f) {
     sum.add((s[0] + s[1]) + (s[2] + s[3]));
   }
   return reduce_add(sum.total());
-}
-// As sum_over, without a sum.
-template <class T, class F>
-PYDL_INLINE void visit(int64_t n, const F& f) {
-  constexpr int lanes = Vec<T>::size;
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) f(i, lanes);
-  if (i < n) f(i, static_cast<int>(n - i));
-}
-template <class T>
-PYDL_INLINE Vec<T> load_lanes(const T* p, int lanes) {
-  return lanes == Vec<T>::size ? Vec<T>::load(p) : Vec<T>::load(p, lanes);
-}
-template <class T>
-PYDL_INLINE void store_lanes(T* p, Vec<T> v, int lanes) {
-  if (lanes == Vec<T>::size) {
-    v.store(p);
-  } else {
-    v.store(p, lanes);
-  }
 }
 
 template <class T>

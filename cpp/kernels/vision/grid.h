@@ -1,0 +1,26 @@
+// Sampling at positions: weighted sums of pixels whose channels lie side by side, and the derivatives.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernel.h"
+
+namespace pydl::kernels::vision {
+
+// `taps` pixels for each of `points` results; a negative pixel is none. Pixels and results are `stride` elements apart, of
+// which `channels` count.
+struct Taps {
+  int64_t points, taps, channels, stride;
+  const int64_t* pixel;
+  const void* weight;
+};
+
+struct GridFns {
+  void (*sample)(void* out, const void* x, const Taps& t);
+  // dx[pixel] += weight * g for each tap; dgrid[point][axis] = the sum over the taps of slope[axis][point][tap] * (g . x[pixel]).
+  // Either may be null.
+  void (*backward)(void* dx, void* dgrid, const void* g, const void* x, const Taps& t, const void* const* slope, int64_t axes);
+};
+PYDL_KERNEL(ByDType<const GridFns*>, grid);
+
+}  // namespace pydl::kernels::vision

@@ -1,0 +1,444 @@
+#include "ops/attention/engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "core/parallel.h"
+#include "kernels/attention/attention.h"
+#include "kernels/matmul/gemm.h"
+#include "kernels/random/philox.h"
+
+namespace pydl::attention {
+
+using kernels::attention::AttentionTable;
+using kernels::attention::Tile;
+using kernels::matmul::GemmBlock;
+using kernels::matmul::GemmTable;
+
+namespace {
+
+constexpr int64_t kKeys = 256;            // columns of a tile: a panel of values for them fits L1
+constexpr int64_t kQueries = 48;          // rows of a forward tile
+constexpr int64_t kBackwardQueries = 96;  // longer, since they are summed over
+constexpr int64_t kTileRow = kKeys + 16;  // rows of a tile do not fall on the same cache sets
+constexpr int64_t kParallelWork = int64_t{1} << 17;
+constexpr double kLog2E = 1.4426950408889634;
+
+template <class T>
+const GemmTable<T>& products() {
+  if constexpr (sizeof(T) == 4) {
+    return kernels::matmul::gemm_f32();
+  } else {
+    return kernels::matmul::gemm_f64();
+  }
+}
+template <class T>
+const AttentionTable<T>& passes() {
+  if constexpr (sizeof(T) == 4) {
+    return kernels::attention::table_f32();
+  } else {
+    return kernels::attention::table_f64();
+  }
+}
+
+// Scratch memory of one task.
+template <class T>
+class Buffer {
+ public:
+  explicit Buffer(int64_t count)
+      : bytes_(static_cast<size_t>(std::max<int64_t>(count, 1)) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
+  ~Buffer() { deallocate(data_, bytes_); }
+  Buffer(const Buffer&) = delete;
+  T* get() const { return data_; }
+  operator T*() const { return data_; }
+
+ private:
+  size_t bytes_;
+  T* data_;
+};
+
+// A batch of matrices: where each begins, in elements, and the distance of rows.
+struct Matrices {
+  std::vector<int64_t> at;
+  int64_t row = 0;
+
+  explicit Matrices(const Tensor& t) {
+    if (!t.defined()) return;
+    const int lead = t.ndim() - 2;
+    row = t.stride(lead);
+    at.push_back(0);
+    for (int d = 0; d < lead; ++d) {
+      std::vector<int64_t> next;
+      next.reserve(at.size() * static_cast<size_t>(t.size(d)));
+      for (const int64_t base : at) {
+        for (int64_t i = 0; i < t.size(d); ++i) next.push_back(base + i * t.stride(d));
+      }
+      at = std::move(next);
+    }
+  }
+  int64_t count() const { return static_cast<int64_t>(at.size()); }
+  template <class T>
+  T* begin(const Tensor& t, int64_t n) const {
+    return t.data<T>() + at[static_cast<size_t>(n)];
+  }
+};
+
+// Strides of a dense tensor of `sizes` whose dims, but for the last, lie in memory in the order of those of `like`.
+Dims strides_in_order(const Tensor& like, const Dims& sizes) {
+  const int last = sizes.size() - 1;
+  std::vector<int> order(static_cast<size_t>(last));
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return like.stride(a) > like.stride(b); });
+  Dims strides(sizes.size(), 1);
+  int64_t step = std::max<int64_t>(sizes[last], 1);
+  for (auto d = order.rbegin(); d != order.rend(); ++d) {
+    strides[*d] = step;
+    step *= std::max<int64_t>(sizes[*d], 1);
+  }
+  return strides;
+}
+Tensor empty_in_order(const Tensor& like, const Dims& sizes) {
+  return empty_strided(sizes, strides_in_order(like, sizes), like.dtype(), "scaled_dot_product_attention");
+}
+
+int64_t panels(int64_t n, int64_t nr) { return (n + nr - 1) / nr; }
+
+template <class T>
+constexpr DType kDType = sizeof(T) == 4 ? DType::Float32 : DType::Float64;
+
+template <class T>
+void copy_rows(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; ++i) std::memcpy(to + i * to_row, from + i * from_row, static_cast<size_t>(columns) * sizeof(T));
+}
+
+// A matrix in the panels that products want on their right side: of its rows, or of its columns (the transpose).
+template <class T>
+class Panels {
+ public:
+  Panels(int64_t k, int64_t n) : panel_(k * products<T>().nr), k_(k), n_(n), data_(panels(n, products<T>().nr) * panel_) {}
+  void pack(const T* b, int64_t b_row, int64_t b_col) { products<T>().pack_b(data_, panel_, b, kDType<T>, b_row, b_col, k_, n_); }
+  // From row k0 and column n0, a multiple of the panels' width.
+  const T* at(int64_t k0, int64_t n0) const {
+    const int64_t nr = products<T>().nr;
+    return data_.get() + n0 / nr * panel_ + k0 * nr;
+  }
+  int64_t panel() const { return panel_; }
+
+ private:
+  int64_t panel_, k_, n_;
+  Buffer<T> data_;
+};
+
+// c[m, n] = alpha a b (+ c).
+template <class T>
+void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t panel, T* c, int64_t c_row,
+              double alpha, bool add) {
+  const GemmTable<T>& t = products<T>();
+  t.block(GemmBlock<T>{m,
+                       n,
+                       k,
+                       a,
+                       a_row,
+                       a_col,
+                       t.mr * a_row,
+                       b,
+                       t.nr,
+                       panel,
+                       c,
+                       c_row,
+                       {static_cast<T>(alpha), T(add ? 1 : 0), nullptr, nullptr, false},
+                       {}});
+}
+
+// What forward and backward share.
+template <class T>
+struct Shape {
+  const Inputs& in;
+  Matrices q, k, v, mask;
+  int64_t batch, queries, keys, depth, width;
+
+  explicit Shape(const Inputs& given)
+      : in(given),
+        q(given.q),
+        k(given.k),
+        v(given.v),
+        mask(given.mask),
+        batch(q.count()),
+        queries(given.q.size(given.q.ndim() - 2)),
+        keys(given.k.size(given.k.ndim() - 2)),
+        depth(given.q.size(given.q.ndim() - 1)),
+        width(given.v.size(given.v.ndim() - 1)) {}
+
+  int64_t work() const { return queries * keys * (depth + width); }
+
+  // Keys of the block at j that some of the queries from i see; 0 or less: none.
+  int64_t visible(int64_t i, int64_t rows, int64_t j) const {
+    const int64_t here = std::min(kKeys, keys - j);
+    return in.causal ? std::min(here, i + rows - j) : here;
+  }
+
+  Tile<T> tile(int64_t n, int64_t i, int64_t rows, int64_t j, int64_t columns, T* s, T* drop) const {
+    Tile<T> t{};
+    t.rows = rows, t.cols = columns, t.limit = in.causal ? i - j + 1 : columns;
+    t.s = s, t.s_row = kTileRow;
+    t.kept_scale = static_cast<T>(in.dropout < 1 ? 1 / (1 - in.dropout) : 0);
+    t.mask_row = mask.row;
+    if (in.mask.defined()) {
+      const int64_t at = mask.at[static_cast<size_t>(n)] + i * mask.row + j;
+      if (in.mask.dtype() == DType::Bool) {
+        t.keep = in.mask.data<uint8_t>() + at;
+      } else {
+        t.bias = in.mask.data<T>() + at;
+      }
+    }
+    if (in.dropout > 0) {
+      t.drop = drop;
+      for (int64_t r = 0; r < rows; ++r) fill_kept(drop + r * kTileRow, (n * queries + i + r) * keys + j, columns);
+    }
+    return t;
+  }
+
+  void fill_kept(T* out, int64_t begin, int64_t count) const {
+    const kernels::random::BernoulliParams p{1 - in.dropout};
+    kernels::random::bernoulli()[kDType<T>](out, begin, count, in.state.seed, in.state.position, &p);
+  }
+};
+
+// ---- forward ---------------------------------------------------------------------------------------------------
+
+template <class T>
+class ForwardTask {
+ public:
+  ForwardTask(const Shape<T>& s, const Outputs& o)
+      : s_(s),
+        o_(o),
+        out_(o.out),
+        keys_(s.depth, s.keys),
+        values_(s.keys, s.width),
+        query_(kQueries * s.depth),
+        tile_(kQueries * kTileRow),
+        drop_(s.in.dropout > 0 ? kQueries * kTileRow : 0),
+        sum_(kQueries * std::max<int64_t>(s.width, 1)) {}
+
+  // Blocks of queries count through all matrices.
+  void run(int64_t begin, int64_t end) {
+    const int64_t blocks = panels(s_.queries, kQueries);
+    int64_t packed = -1;
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t n = b / blocks, i = s_.queries * (b % blocks) / blocks, end_of_block = s_.queries * (b % blocks + 1) / blocks;
+      if (n != packed) {
+        keys_.pack(s_.k.template begin<T>(s_.in.k, n), 1, s_.k.row);
+        values_.pack(s_.v.template begin<T>(s_.in.v, n), s_.v.row, 1);
+        packed = n;
+      }
+      block(n, i, end_of_block - i);
+    }
+  }
+
+ private:
+  void block(int64_t n, int64_t i, int64_t rows) {
+    T max[kQueries], sum[kQueries] = {};
+    std::fill_n(max, rows, -std::numeric_limits<T>::infinity());
+    const T* query = s_.q.template begin<T>(s_.in.q, n) + i * s_.q.row;
+    T* result = out_.template begin<T>(o_.out, n) + i * out_.row;
+    // Rows far apart would fall on the same cache sets.
+    if (s_.q.row != s_.depth) {
+      copy_rows(query_.get(), s_.depth, query, s_.q.row, rows, s_.depth);
+      query = query_;
+    }
+    T* out = out_.row == s_.width ? result : sum_.get();
+    if (s_.keys == 0) std::fill_n(out, rows * s_.width, T(0));
+    for (int64_t j = 0; j < s_.keys; j += kKeys) {
+      const int64_t columns = s_.visible(i, rows, j);
+      if (columns <= 0) break;
+      multiply<T>(rows, columns, s_.depth, query, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, s_.in.scale * kLog2E, false);
+      passes<T>().forward({s_.tile(n, i, rows, j, columns, tile_, drop_), max, sum, out, s_.width, s_.width, j == 0});
+      multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), out, s_.width, 1, j > 0);
+    }
+    T* log_sum = o_.log_sum.template data<T>() + n * s_.queries + i;
+    passes<T>().finish(out, s_.width, s_.width, rows, max, sum, log_sum);
+    if (out != result) copy_rows(result, out_.row, static_cast<const T*>(out), s_.width, rows, s_.width);
+  }
+
+  const Shape<T>& s_;
+  const Outputs& o_;
+  Matrices out_;
+  Panels<T> keys_, values_;
+  Buffer<T> query_, tile_, drop_, sum_;
+};
+
+template <class T>
+Outputs run_forward(const Inputs& in) {
+  const Shape<T> s(in);
+  Dims sizes = in.q.sizes();
+  sizes.back() = s.width;
+  Outputs o;
+  o.out = empty_in_order(in.q, sizes);
+  sizes.erase(sizes.size() - 1);
+  o.log_sum = empty(sizes, in.q.dtype(), "scaled_dot_product_attention");
+  const int64_t blocks = s.batch * panels(s.queries, kQueries);
+  if (blocks == 0) return o;
+  const int64_t grain =
+      std::max<int64_t>(1, kParallelWork / std::max<int64_t>(1, std::min(kQueries, s.queries) * s.keys * (s.depth + s.width)));
+  parallel_for(blocks, grain, [&](int64_t begin, int64_t end) { ForwardTask<T>(s, o).run(begin, end); });
+  return o;
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------
+
+// Ranges of queries and keys, multiples of the tiles but for the ends.
+struct Range {
+  int64_t begin, end;
+};
+
+// One matrix of the batch. Each gradient is summed over its tiles in the same order whatever else is computed beside it.
+template <class T>
+class BackwardTask {
+ public:
+  BackwardTask(const Shape<T>& s, const Outputs& saved, const Tensor& grad)
+      : s_(s),
+        saved_(saved),
+        grad_(grad),
+        out_at_(saved.out),
+        grad_at_(grad),
+        keys_by_depth_(s.depth, s.keys),
+        keys_(s.keys, s.depth),
+        values_by_width_(s.width, s.keys),
+        queries_(s.queries, s.depth),
+        grads_(s.queries, s.width),
+        query_rows_(s.queries * s.depth),
+        grad_rows_(s.queries * s.width),
+        delta_(s.queries),
+        s_tile_(kBackwardQueries * kTileRow),
+        ds_tile_(kBackwardQueries * kTileRow),
+        drop_(s.in.dropout > 0 ? kBackwardQueries * kTileRow : 0) {}
+
+  void load(int64_t n) {
+    n_ = n;
+    const T* k = s_.k.template begin<T>(s_.in.k, n);
+    const T* v = s_.v.template begin<T>(s_.in.v, n);
+    const T* q = s_.q.template begin<T>(s_.in.q, n);
+    const T* g = grad_at_.begin<T>(grad_, n);
+    keys_by_depth_.pack(k, 1, s_.k.row);
+    keys_.pack(k, s_.k.row, 1);
+    values_by_width_.pack(v, 1, s_.v.row);
+    queries_.pack(q, s_.q.row, 1);
+    grads_.pack(g, grad_at_.row, 1);
+    copy_rows(query_rows_.get(), s_.depth, q, s_.q.row, s_.queries, s_.depth);
+    copy_rows(grad_rows_.get(), s_.width, g, grad_at_.row, s_.queries, s_.width);
+    passes<T>().delta(delta_, out_at_.begin<T>(saved_.out, n), out_at_.row, g, grad_at_.row, s_.width, s_.queries);
+  }
+
+  // Adds to dq of the queries and, where given, to dk and dv of the keys; all contiguous, of the whole matrix.
+  void run(Range queries, Range keys, T* dq, T* dk, T* dv) {
+    for (int64_t j = keys.begin; j < keys.end; j += kKeys) {
+      for (int64_t i = queries.begin; i < queries.end; i += kBackwardQueries) {
+        const int64_t rows = std::min(kBackwardQueries, queries.end - i), columns = s_.visible(i, rows, j);
+        if (columns > 0) tile(i, rows, j, columns, dq, dk, dv);
+      }
+    }
+  }
+
+ private:
+  void tile(int64_t i, int64_t rows, int64_t j, int64_t columns, T* dq, T* dk, T* dv) {
+    multiply<T>(rows, columns, s_.depth, query_rows_ + i * s_.depth, s_.depth, 1, keys_by_depth_.at(0, j), keys_by_depth_.panel(), s_tile_,
+                kTileRow, s_.in.scale * kLog2E, false);
+    multiply<T>(rows, columns, s_.width, grad_rows_ + i * s_.width, s_.width, 1, values_by_width_.at(0, j), values_by_width_.panel(),
+                ds_tile_, kTileRow, 1, false);
+    const T* log_sum = saved_.log_sum.template data<T>() + n_ * s_.queries + i;
+    passes<T>().backward({s_.tile(n_, i, rows, j, columns, s_tile_, drop_), ds_tile_, log_sum, delta_ + i});
+    if (dv)
+      multiply<T>(columns, s_.width, rows, s_tile_, 1, kTileRow, grads_.at(i, 0), grads_.panel(), dv + j * s_.width, s_.width, 1, true);
+    if (dk) {
+      multiply<T>(columns, s_.depth, rows, ds_tile_, 1, kTileRow, queries_.at(i, 0), queries_.panel(), dk + j * s_.depth, s_.depth,
+                  s_.in.scale, true);
+    }
+    if (dq) {
+      multiply<T>(rows, s_.depth, columns, ds_tile_, kTileRow, 1, keys_.at(j, 0), keys_.panel(), dq + i * s_.depth, s_.depth, s_.in.scale,
+                  true);
+    }
+  }
+
+  const Shape<T>& s_;
+  const Outputs& saved_;
+  const Tensor& grad_;
+  Matrices out_at_, grad_at_;
+  Panels<T> keys_by_depth_, keys_, values_by_width_, queries_, grads_;
+  Buffer<T> query_rows_, grad_rows_, delta_, s_tile_, ds_tile_, drop_;
+  int64_t n_ = 0;
+};
+
+template <class T>
+struct Sums {
+  Buffer<T> q, k, v;
+  explicit Sums(const Shape<T>& s) : q(s.queries * s.depth), k(s.keys * s.depth), v(s.keys * s.width) {}
+  void clear(const Shape<T>& s) {
+    std::fill_n(q.get(), s.queries * s.depth, T(0));
+    std::fill_n(k.get(), s.keys * s.depth, T(0));
+    std::fill_n(v.get(), s.keys * s.width, T(0));
+  }
+  void write(const Shape<T>& s, const Gradients& g, const Matrices& dq, const Matrices& dk, const Matrices& dv, int64_t n) const {
+    copy_rows(dq.begin<T>(g.q, n), dq.row, static_cast<const T*>(q.get()), s.depth, s.queries, s.depth);
+    copy_rows(dk.begin<T>(g.k, n), dk.row, static_cast<const T*>(k.get()), s.depth, s.keys, s.depth);
+    copy_rows(dv.begin<T>(g.v, n), dv.row, static_cast<const T*>(v.get()), s.width, s.keys, s.width);
+  }
+};
+
+template <class T>
+Gradients run_backward(const Inputs& in, const Outputs& saved, const Tensor& grad) {
+  const Shape<T> s(in);
+  Gradients g{empty_in_order(in.q, in.q.sizes()), empty_in_order(in.k, in.k.sizes()), empty_in_order(in.v, in.v.sizes())};
+  const Matrices dq(g.q), dk(g.k), dv(g.v);
+  const Range queries{0, s.queries}, keys{0, s.keys};
+  if (s.batch >= num_threads() || s.work() < kParallelWork) {
+    parallel_for(s.batch, std::max<int64_t>(1, kParallelWork / std::max<int64_t>(1, s.work())), [&](int64_t begin, int64_t end) {
+      BackwardTask<T> task(s, saved, grad);
+      Sums<T> sums(s);
+      for (int64_t n = begin; n < end; ++n) {
+        task.load(n);
+        sums.clear(s);
+        task.run(queries, keys, sums.q, sums.k, sums.v);
+        sums.write(s, g, dq, dk, dv, n);
+      }
+    });
+    return g;
+  }
+  // Fewer matrices than threads: parts of the keys for dk and dv, then parts of the queries for dq, scores formed twice.
+  const int64_t key_blocks = panels(s.keys, kKeys), query_blocks = panels(s.queries, kBackwardQueries);
+  for (int64_t n = 0; n < s.batch; ++n) {
+    Sums<T> sums(s);
+    sums.clear(s);
+    parallel_for(key_blocks, 1, [&](int64_t begin, int64_t end) {
+      BackwardTask<T> task(s, saved, grad);
+      task.load(n);
+      task.run(queries, {begin * kKeys, std::min(s.keys, end * kKeys)}, nullptr, sums.k, sums.v);
+    });
+    parallel_for(query_blocks, 1, [&](int64_t begin, int64_t end) {
+      BackwardTask<T> task(s, saved, grad);
+      task.load(n);
+      task.run({begin * kBackwardQueries, std::min(s.queries, end * kBackwardQueries)}, keys, sums.q, nullptr, nullptr);
+    });
+    sums.write(s, g, dq, dk, dv, n);
+  }
+  return g;
+}
+
+}  // namespace
+
+Outputs forward(const Inputs& in) { return in.q.dtype() == DType::Float32 ? run_forward<float>(in) : run_forward<double>(in); }
+
+Gradients backward(const Inputs& in, const Outputs& saved, const Tensor& grad) {
+  return in.q.dtype() == DType::Float32 ? run_backward<float>(in, saved, grad) : run_backward<double>(in, saved, grad);
+}
+
+Tensor kept_weights(const Inputs& in, DType dtype) {
+  Dims sizes = in.q.sizes();
+  sizes.back() = in.k.size(in.k.ndim() - 2);
+  const Tensor out = empty(sizes, dtype, "scaled_dot_product_attention");
+  const kernels::random::BernoulliParams p{1 - in.dropout};
+  if (out.numel()) kernels::random::bernoulli()[dtype](out->data, 0, out.numel(), in.state.seed, in.state.position, &p);
+  return out;
+}
+
+}  // namespace pydl::attention

@@ -1,0 +1,503 @@
+#include "ops/rnn/engine.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/parallel.h"
+#include "kernels/matmul/gemm.h"
+#include "kernels/rnn/cells.h"
+#include "ops/copy/copy.h"
+#include "ops/matmul/gemm.h"
+#include "ops/pointwise/arithmetic.h"
+#include "ops/reduce/reduce.h"
+
+namespace pydl::rnn {
+
+using kernels::matmul::GemmBlock;
+using kernels::matmul::GemmTable;
+using kernels::rnn::CellGradient;
+using kernels::rnn::CellStep;
+using kernels::rnn::CellTable;
+using kernels::rnn::FewRows;
+using kernels::rnn::kFewRows;
+
+namespace {
+
+// A fork and join costs about 3000 cycles: below this many multiply-adds a step stays on one thread.
+constexpr int64_t kParallelWork = int64_t{1} << 17;
+
+template <class T>
+const GemmTable<T>& products() {
+  if constexpr (sizeof(T) == 4) {
+    return kernels::matmul::gemm_f32();
+  } else {
+    return kernels::matmul::gemm_f64();
+  }
+}
+template <class T>
+const CellTable<T>& cells() {
+  if constexpr (sizeof(T) == 4) {
+    return kernels::rnn::cells_f32();
+  } else {
+    return kernels::rnn::cells_f64();
+  }
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// A row length that is no multiple of 4 KiB: the rows of a tile would share a few cache sets.
+int64_t padded(int64_t columns) { return ceil_div(columns, 16) * 16 + 16; }
+
+template <class T>
+T* at(const Tensor& t, int64_t offset) {
+  return t.defined() ? t.data<T>() + offset : nullptr;
+}
+
+// A matrix b[k, n] in panels, for products with many blocks of few rows.
+template <class T>
+struct Packed {
+  Tensor buffer;
+  int64_t k = 0, n = 0, panel = 0;
+
+  // Part `part` of `parts` of b's columns is packed on its own, so that it begins with a panel.
+  Packed(const Tensor& w, int64_t b_row, int64_t b_col, int64_t rows, int64_t columns, int64_t parts) : k(rows), n(columns) {
+    const GemmTable<T>& t = products<T>();
+    panel = k * t.nr;
+    const int64_t per_part = ceil_div(n, t.nr) * panel;
+    buffer = empty(Dims{parts * per_part}, w.dtype(), "rnn");
+    parallel_for(parts * ceil_div(n, t.nr), std::max<int64_t>(1, kParallelWork / 4 / panel), [&](int64_t begin, int64_t end) {
+      const int64_t panels = ceil_div(n, t.nr);
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t column = i % panels * t.nr;
+        t.pack_b(buffer.data<T>() + i * panel, panel, w.data<T>() + (i / panels * n + column) * b_col, w.dtype(), b_row, b_col, k,
+                 std::min<int64_t>(t.nr, n - column));
+      }
+    });
+  }
+  // Column `column`, a multiple of the panel width, of a part.
+  const T* panel_at(int64_t part, int64_t column) const {
+    const int64_t nr = products<T>().nr;
+    return buffer.data<T>() + (part * ceil_div(n, nr) + column / nr) * panel;
+  }
+};
+
+// c[rows, columns] = a[rows, k] b + (add ? c : 0) + bias; b: packed panels of `panel_k` rows, from its row 0.
+template <class T>
+struct Product {
+  int64_t rows, k, columns;
+  const T* a;
+  int64_t a_row;
+  const T* b;
+  int64_t panel;
+  T* c;
+  int64_t c_row;
+  bool add;
+  const T* bias;
+
+  void run() const {
+    const GemmTable<T>& t = products<T>();
+    if (rows <= kFewRows) return cells<T>().few_rows(FewRows<T>{rows, k, columns, a, a_row, b, panel, c, c_row, add, bias});
+    const int64_t blocks = std::max<int64_t>(1, ceil_div(k, t.kc)), step = ceil_div(k, blocks);
+    for (int64_t p = 0; p < std::max<int64_t>(k, 1); p += std::max<int64_t>(step, 1)) {
+      const int64_t depth = std::min(step, k - p);
+      t.block(GemmBlock<T>{rows,
+                           columns,
+                           depth,
+                           a + p,
+                           a_row,
+                           1,
+                           t.mr * a_row,
+                           b + p * t.nr,
+                           t.nr,
+                           panel,
+                           c,
+                           c_row,
+                           {T(1), T(add || p > 0 ? 1 : 0), p + depth >= k ? bias : nullptr, nullptr, false},
+                           {}});
+    }
+  }
+};
+
+// Runs f(first, last) over ranges of units that begin with a panel.
+template <class T, class F>
+void over_units(int64_t units, int64_t work, const F& f) {
+  const int64_t nr = products<T>().nr, panels = ceil_div(units, nr);
+  parallel_for(panels, std::max<int64_t>(1, panels * kParallelWork / std::max<int64_t>(work, 1)),
+               [&](int64_t begin, int64_t end) { f(begin * nr, std::min(units, end * nr)); });
+}
+
+// c[m, n] = a b (+ c) (+ bias along columns).
+struct Matrix {
+  const Tensor& t;
+  int64_t offset, row, col;
+};
+void multiply(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, const Matrix& c, bool add, const Tensor& bias = Tensor()) {
+  const int64_t size = a.t.item_size();
+  gemm({.dtype = a.t.dtype(),
+        .m = m,
+        .n = n,
+        .k = k,
+        .a = a.t->data + a.offset * size,
+        .a_row = a.row,
+        .a_col = a.col,
+        .b = b.t->data + b.offset * size,
+        .b_row = b.row,
+        .b_col = b.col,
+        .c = c.t->data + c.offset * size,
+        .c_row = c.row,
+        .beta = add ? 1.0 : 0.0,
+        .bias = bias.defined() ? bias->data : nullptr,
+        .bias_mode = bias.defined() ? BiasMode::PerColumn : BiasMode::None});
+}
+
+// Both biases where they meet before an activation; GRU adds the recurrent one of its candidate inside the product.
+Tensor input_bias(Cell cell, const Inputs& in, int64_t hidden) {
+  if (!in.b_ih.defined()) return in.b_ih;
+  if (cell != Cell::Gru) return add(in.b_ih, in.b_hh);
+  const Tensor both = clone(in.b_ih);
+  const Tensor part = raw_view(both, Dims{2 * hidden}, Dims{1}, both->offset);
+  copy_raw(part, add(part, raw_view(in.b_hh, Dims{2 * hidden}, Dims{1}, in.b_hh->offset)));
+  return both;
+}
+
+void gather_last(const Steps& s, const Tensor& from, const Tensor& to) {
+  const int64_t bytes = from.size(1) * from.item_size();
+  if (bytes == 0) return;
+  for (int64_t i = 0; i < s.batch; ++i) std::memcpy(to->data + i * bytes, from->data + s.last_row(i) * bytes, static_cast<size_t>(bytes));
+}
+
+// ---- forward ---------------------------------------------------------------------------------------------------
+
+template <class T>
+class Forward {
+ public:
+  Forward(Cell cell, const Steps& steps, const Inputs& in)
+      : cell_(cell), steps_(steps), in_(in), hidden_(in.w_hh.size(0) / gates_of(cell)), width_(in.w_hh.size(1)) {}
+
+  Outputs run() {
+    const bool simple = gates_of(cell_) == 1;
+    o_.out = empty(Dims{steps_.total, width_}, in_.x.dtype(), "rnn");
+    if (in_.w_hr.defined()) o_.unprojected = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
+    gates_row_ = simple ? hidden_ : padded(gates_of(cell_) * hidden_);
+    o_.gates = simple ? o_.out : empty(Dims{steps_.total, gates_row_}, in_.x.dtype(), "rnn");
+    if (cell_ == Cell::Lstm) o_.cells = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
+    if (cell_ == Cell::Gru) o_.recurrent = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
+    const int64_t inputs = in_.x.size(1);
+    multiply(steps_.total, gates_of(cell_) * hidden_, inputs, {in_.x, 0, inputs, 1}, {in_.w_ih, 0, 1, inputs}, {o_.gates, 0, gates_row_, 1},
+             false, input_bias(cell_, in_, hidden_));
+    run_steps();
+    o_.hn = empty(in_.h0.sizes(), in_.x.dtype(), "rnn");
+    gather_last(steps_, o_.out, o_.hn);
+    if (cell_ == Cell::Lstm) {
+      o_.cn = empty(in_.c0.sizes(), in_.x.dtype(), "rnn");
+      gather_last(steps_, o_.cells, o_.cn);
+    }
+    return o_;
+  }
+
+ private:
+  void run_steps() {
+    if (steps_.segments.size() == 1) return run_single();  // nothing to gain from packing
+    const Packed<T> weight(in_.w_hh, 1, width_, width_, hidden_, gates_of(cell_));
+    for (const Segment& s : steps_.segments) {
+      over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * width_, [&](int64_t first, int64_t last) {
+        // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
+        const int64_t step = s.rows <= kFewRows ? last - first : products<T>().nr;
+        for (int64_t u = first; u < last; u += step) {
+          const int64_t units = std::min(step, last - u);
+          for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
+          activate(s, u, units);
+        }
+      });
+      project(s);
+    }
+  }
+
+  void run_single() {
+    const Segment& s = steps_.segments[0];
+    const int64_t joint = (cell_ == Cell::Gru ? 2 : gates_of(cell_)) * hidden_;
+    multiply(s.rows, joint, width_, {in_.h0, 0, width_, 1}, {in_.w_hh, 0, 1, width_}, {o_.gates, 0, gates_row_, 1}, true);
+    if (cell_ == Cell::Gru) {
+      Tensor bias;
+      if (in_.b_hh.defined()) bias = raw_view(in_.b_hh, Dims{hidden_}, Dims{1}, in_.b_hh->offset + 2 * hidden_);
+      multiply(s.rows, hidden_, width_, {in_.h0, 0, width_, 1}, {in_.w_hh, 2 * hidden_ * width_, 1, width_}, {o_.recurrent, 0, hidden_, 1},
+               false, bias);
+    }
+    activate(s, 0, hidden_);
+    project(s);
+  }
+
+  const T* prev_hidden(const Segment& s) const { return s.prev < 0 ? at<T>(in_.h0, s.sample * width_) : at<T>(o_.out, s.prev * width_); }
+
+  void add_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units) {
+    const bool apart = cell_ == Cell::Gru && gate == 2;
+    Product<T>{s.rows,
+               width_,
+               units,
+               prev_hidden(s),
+               width_,
+               weight.panel_at(gate, u),
+               weight.panel,
+               apart ? at<T>(o_.recurrent, s.row * hidden_ + u) : at<T>(o_.gates, s.row * gates_row_ + gate * hidden_ + u),
+               apart ? hidden_ : gates_row_,
+               !apart,
+               apart ? at<T>(in_.b_hh, 2 * hidden_ + u) : nullptr}
+        .run();
+  }
+
+  void activate(const Segment& s, int64_t u, int64_t units) {
+    const Tensor& hidden = in_.w_hr.defined() ? o_.unprojected : o_.out;
+    const CellTable<T>& t = cells<T>();
+    CellStep<T> c{};
+    c.rows = s.rows, c.units = units;
+    c.gates = at<T>(o_.gates, s.row * gates_row_ + u), c.gates_row = gates_row_, c.gate_step = hidden_;
+    c.recurrent = at<T>(o_.recurrent, s.row * hidden_ + u), c.recurrent_row = hidden_;
+    c.cell = at<T>(o_.cells, s.row * hidden_ + u), c.cell_row = hidden_;
+    c.hidden = at<T>(hidden, s.row * hidden_ + u), c.hidden_row = hidden_;
+    c.prev_row = hidden_;
+    if (cell_ == Cell::Gru) c.prev = prev_hidden(s) + u;
+    if (cell_ == Cell::Lstm) c.prev = s.prev < 0 ? at<T>(in_.c0, s.sample * hidden_ + u) : at<T>(o_.cells, s.prev * hidden_ + u);
+    (cell_ == Cell::Tanh ? t.tanh : cell_ == Cell::Relu ? t.relu : cell_ == Cell::Lstm ? t.lstm : t.gru)(c);
+  }
+
+  void project(const Segment& s) {
+    if (!in_.w_hr.defined()) return;
+    multiply(s.rows, width_, hidden_, {o_.unprojected, s.row * hidden_, hidden_, 1}, {in_.w_hr, 0, 1, hidden_},
+             {o_.out, s.row * width_, width_, 1}, false);
+  }
+
+  Cell cell_;
+  const Steps& steps_;
+  const Inputs& in_;
+  int64_t hidden_, width_, gates_row_ = 0;
+  Outputs o_;
+};
+
+// ---- backward --------------------------------------------------------------------------------------------------
+
+template <class T>
+class Reverse {
+ public:
+  Reverse(Cell cell, const Steps& steps, const Inputs& in, const Outputs& saved, const Tensor& grad_out)
+      : cell_(cell),
+        steps_(steps),
+        in_(in),
+        saved_(saved),
+        grad_out_(grad_out),
+        hidden_(in.w_hh.size(0) / gates_of(cell)),
+        width_(in.w_hh.size(1)),
+        columns_(gates_of(cell) * hidden_),
+        row_(padded(columns_)),
+        rest_row_(padded(hidden_)) {}
+
+  Gradients run(const Tensor& grad_hn, const Tensor& grad_cn, const Needs& needs) {
+    const DType dtype = in_.x.dtype();
+    grad_gates_ = empty(Dims{steps_.total, row_}, dtype, "rnn");
+    if (cell_ == Cell::Gru) grad_rest_ = empty(Dims{steps_.total, rest_row_}, dtype, "rnn");
+    Gradients g;
+    g.h0 = grad_hn.defined() ? clone(grad_hn) : zeros(in_.h0.sizes(), dtype);
+    if (cell_ == Cell::Lstm) g.c0 = grad_cn.defined() ? clone(grad_cn) : zeros(in_.c0.sizes(), dtype);
+    state_ = g.h0;
+    grad_cell_ = g.c0;
+    if (in_.w_hr.defined()) {
+      run_projected();
+      if (needs.w_hr) g.w_hr = projection_gradient();
+    } else {
+      run_steps();
+    }
+    finish(g, needs);
+    return g;
+  }
+
+ private:
+  // The product that brings a segment's gradient to the state before it and the derivative of the segment before, on the same
+  // units, need no other unit's result: one parallel region per step.
+  void run_steps() {
+    const Packed<T> weight(in_.w_hh, width_, 1, columns_, width_, 1);
+    const Segment* later = nullptr;
+    for (size_t i = steps_.segments.size(); i-- > 0;) {
+      const Segment& s = steps_.segments[i];
+      over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) {
+        if (later) to_state(*later, weight, first, last - first);
+        differentiate(s, first, last - first, state_, s.sample, grad_out_);
+      });
+      later = &s;
+    }
+    if (later) {
+      over_units<T>(width_, later->rows * columns_ * width_,
+                    [&](int64_t first, int64_t last) { to_state(*later, weight, first, last - first); });
+    }
+  }
+
+  void run_projected() {
+    const Packed<T> weight(in_.w_hh, width_, 1, columns_, width_, 1);
+    grad_hidden_ = empty(Dims{steps_.total, width_}, in_.x.dtype(), "rnn");
+    const Tensor part = empty(Dims{steps_.batch, hidden_}, in_.x.dtype(), "rnn");
+    for (size_t i = steps_.segments.size(); i-- > 0;) {
+      const Segment& s = steps_.segments[i];
+      const int64_t n = s.rows * width_;
+      T* sum = at<T>(grad_hidden_, s.row * width_);
+      const T* later = at<T>(state_, s.sample * width_);
+      for (int64_t j = 0; j < n; ++j) sum[j] = later[j] + (grad_out_.defined() ? at<T>(grad_out_, s.row * width_)[j] : T(0));
+      multiply(s.rows, hidden_, width_, {grad_hidden_, s.row * width_, width_, 1}, {in_.w_hr, 0, hidden_, 1}, {part, 0, hidden_, 1}, false);
+      over_units<T>(hidden_, s.rows * columns_,
+                    [&](int64_t first, int64_t last) { differentiate(s, first, last - first, part, 0, Tensor()); });
+      over_units<T>(width_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { to_state(s, weight, first, last - first); });
+    }
+  }
+
+  void differentiate(const Segment& s, int64_t u, int64_t units, const Tensor& state, int64_t state_first, const Tensor& grad) {
+    const CellTable<T>& t = cells<T>();
+    const bool simple = gates_of(cell_) == 1;
+    const int64_t gates_row = simple ? hidden_ : row_;
+    CellGradient<T> c{};
+    c.rows = s.rows, c.units = units;
+    c.gates = at<T>(saved_.gates, s.row * gates_row + u), c.gates_row = gates_row, c.gate_step = hidden_;
+    c.recurrent = at<T>(saved_.recurrent, s.row * hidden_ + u), c.recurrent_row = hidden_;
+    c.cell = at<T>(saved_.cells, s.row * hidden_ + u), c.cell_row = hidden_;
+    c.prev_row = hidden_;
+    if (cell_ == Cell::Gru) c.prev = s.prev < 0 ? at<T>(in_.h0, s.sample * hidden_ + u) : at<T>(saved_.out, s.prev * hidden_ + u);
+    if (cell_ == Cell::Lstm) c.prev = s.prev < 0 ? at<T>(in_.c0, s.sample * hidden_ + u) : at<T>(saved_.cells, s.prev * hidden_ + u);
+    c.grad = at<T>(grad, s.row * hidden_ + u), c.grad_row = hidden_;
+    c.state = at<T>(state, state_first * hidden_ + u), c.state_row = hidden_;
+    c.grad_cell = at<T>(grad_cell_, s.sample * hidden_ + u), c.grad_cell_row = hidden_;
+    c.out = at<T>(grad_gates_, s.row * row_ + u), c.out_row = row_;
+    c.out_recurrent = at<T>(grad_rest_, s.row * rest_row_ + u), c.out_recurrent_row = rest_row_;
+    (cell_ == Cell::Tanh   ? t.tanh_gradient
+     : cell_ == Cell::Relu ? t.relu_gradient
+     : cell_ == Cell::Lstm ? t.lstm_gradient
+                           : t.gru_gradient)(c);
+  }
+
+  // state (+)= gradient of the gates times the recurrent weight.
+  void to_state(const Segment& s, const Packed<T>& weight, int64_t u, int64_t units) {
+    const bool gru = cell_ == Cell::Gru;
+    Product<T> p{s.rows,       gru ? 2 * hidden_ : columns_,
+                 units,        at<T>(grad_gates_, s.row * row_),
+                 row_,         weight.panel_at(0, u),
+                 weight.panel, at<T>(state_, s.sample * width_ + u),
+                 width_,       gru,
+                 nullptr};
+    p.run();
+    if (!gru) return;
+    p.b += p.k * products<T>().nr;
+    p.k = hidden_;
+    p.a = at<T>(grad_rest_, s.row * rest_row_);
+    p.a_row = rest_row_;
+    p.run();
+  }
+
+  Tensor projection_gradient() const {
+    const Tensor out = empty(in_.w_hr.sizes(), in_.x.dtype(), "rnn");
+    multiply(width_, hidden_, steps_.total, {grad_hidden_, 0, 1, width_}, {saved_.unprojected, 0, hidden_, 1}, {out, 0, hidden_, 1}, false);
+    return out;
+  }
+
+  // Everything that does not take part in the recurrence, as one product each.
+  void finish(Gradients& g, const Needs& needs) const {
+    const DType dtype = in_.x.dtype();
+    const int64_t inputs = in_.x.size(1), total = steps_.total;
+    if (needs.x) {
+      g.x = empty(in_.x.sizes(), dtype, "rnn");
+      multiply(total, inputs, columns_, {grad_gates_, 0, row_, 1}, {in_.w_ih, 0, inputs, 1}, {g.x, 0, inputs, 1}, false);
+    }
+    if (needs.w_ih) {
+      g.w_ih = empty(in_.w_ih.sizes(), dtype, "rnn");
+      multiply(columns_, inputs, total, {grad_gates_, 0, 1, row_}, {in_.x, 0, inputs, 1}, {g.w_ih, 0, inputs, 1}, false);
+    }
+    if (needs.w_hh) {
+      g.w_hh = empty(in_.w_hh.sizes(), dtype, "rnn");
+      const bool gru = cell_ == Cell::Gru;
+      recurrent_gradient(g.w_hh, 0, gru ? 2 * hidden_ : columns_, grad_gates_, row_);
+      if (gru) recurrent_gradient(g.w_hh, 2 * hidden_, hidden_, grad_rest_, rest_row_);
+    }
+    if (needs.b_ih || needs.b_hh) bias_gradients(g);
+  }
+
+  void bias_gradients(Gradients& g) const {
+    const int64_t dim[] = {0};
+    const auto columns = [&](const Tensor& t, int64_t n, int64_t row) {
+      return sum(raw_view(t, Dims{steps_.total, n}, Dims{row, 1}, t->offset), IntSpan(dim));
+    };
+    g.b_ih = columns(grad_gates_, columns_, row_);
+    g.b_hh = clone(g.b_ih);  // each becomes the gradient of a tensor of its own
+    if (cell_ != Cell::Gru) return;
+    copy_raw(raw_view(g.b_hh, Dims{hidden_}, Dims{1}, g.b_hh->offset + 2 * hidden_), columns(grad_rest_, hidden_, rest_row_));
+  }
+
+  // Rows [first, first + rows) of the gradient of w_hh: the sum over steps of d^T h, h the state before the step.
+  void recurrent_gradient(const Tensor& out, int64_t first, int64_t rows, const Tensor& d, int64_t d_row) const {
+    const int64_t batch = steps_.batch, rest = steps_.total - batch;
+    const Matrix c{out, first * width_, width_, 1};
+    if (!steps_.uniform) {
+      const Tensor before = states_before();
+      return multiply(rows, width_, steps_.total, {d, 0, 1, d_row}, {before, 0, width_, 1}, c, false);
+    }
+    // All but the first step visited continue the rows beside them; the first one begins with h0.
+    const int64_t begin = steps_.reverse ? rest : 0;
+    multiply(rows, width_, batch, {d, begin * d_row, 1, d_row}, {in_.h0, 0, width_, 1}, c, false);
+    if (rest == 0) return;
+    multiply(rows, width_, rest, {d, (steps_.reverse ? 0 : batch) * d_row, 1, d_row},
+             {saved_.out, (steps_.reverse ? batch : 0) * width_, width_, 1}, c, true);
+  }
+
+  Tensor states_before() const {
+    const Tensor out = empty(saved_.out.sizes(), in_.x.dtype(), "rnn");
+    const int64_t bytes = width_ * out.item_size();
+    for (const Segment& s : steps_.segments) {
+      const char* from = s.prev < 0 ? in_.h0->data + s.sample * bytes : saved_.out->data + s.prev * bytes;
+      std::memcpy(out->data + s.row * bytes, from, static_cast<size_t>(s.rows * bytes));
+    }
+    return out;
+  }
+
+  Cell cell_;
+  const Steps& steps_;
+  const Inputs& in_;
+  const Outputs& saved_;
+  const Tensor& grad_out_;
+  int64_t hidden_, width_, columns_, row_, rest_row_;
+  Tensor grad_gates_, grad_rest_, grad_hidden_, state_, grad_cell_;
+};
+
+}  // namespace
+
+Steps::Steps(std::vector<int64_t> given, bool backwards) : sizes(std::move(given)), reverse(backwards) {
+  const size_t length = sizes.size();
+  for (const int64_t n : sizes) {
+    starts.push_back(total);
+    total += n;
+    uniform = uniform && n == sizes[0];
+  }
+  batch = length ? sizes[0] : 0;
+  segments.reserve(length);
+  for (size_t i = 0; i < length; ++i) {
+    const size_t t = reverse ? length - 1 - i : i;
+    if (!reverse) {
+      segments.push_back({starts[t], sizes[t], 0, t ? starts[t - 1] : -1});
+      continue;
+    }
+    // Samples that were running at the step after continue it, the others begin here.
+    const int64_t running = t + 1 < length ? sizes[t + 1] : 0;
+    if (running) segments.push_back({starts[t], running, 0, starts[t + 1]});
+    if (sizes[t] > running) segments.push_back({starts[t] + running, sizes[t] - running, running, -1});
+  }
+}
+
+int64_t Steps::last_row(int64_t s) const {
+  if (reverse || uniform) return (reverse ? 0 : starts.back()) + s;
+  const auto end = std::partition_point(sizes.begin(), sizes.end(), [&](int64_t n) { return n > s; });
+  return starts[static_cast<size_t>(end - sizes.begin()) - 1] + s;
+}
+
+Outputs forward(Cell cell, const Steps& steps, const Inputs& in) {
+  return in.x.dtype() == DType::Float32 ? Forward<float>(cell, steps, in).run() : Forward<double>(cell, steps, in).run();
+}
+
+Gradients backward(Cell cell, const Steps& steps, const Inputs& in, const Outputs& saved, const Tensor& grad_out, const Tensor& grad_hn,
+                   const Tensor& grad_cn, const Needs& needs) {
+  return in.x.dtype() == DType::Float32 ? Reverse<float>(cell, steps, in, saved, grad_out).run(grad_hn, grad_cn, needs)
+                                        : Reverse<double>(cell, steps, in, saved, grad_out).run(grad_hn, grad_cn, needs);
+}
+
+}  // namespace pydl::rnn
