@@ -30,9 +30,7 @@ class SDPBackend(enum.IntEnum):
 
 
 @contextlib.contextmanager
-def sdpa_kernel(
-    backends: Sequence[SDPBackend] | SDPBackend, set_priority: bool = False
-) -> Iterator[dict[str, object]]:
+def sdpa_kernel(backends: Sequence[SDPBackend] | SDPBackend, set_priority: bool = False) -> Iterator[dict[str, object]]:
     """Accepted for programs that choose a backend: results are the same with any.
 
     Raises:

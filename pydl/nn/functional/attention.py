@@ -132,9 +132,7 @@ def _with_one_more(mask: Tensor | None) -> Tensor | None:
     return None if mask is None else pydl.cat([mask, mask.new_zeros((*mask.shape[:-1], 1))], -1)
 
 
-def _with_weights(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float
-) -> tuple[Tensor, Tensor]:
+def _with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float) -> tuple[Tensor, Tensor]:
     """Attention that also returns its weights."""
     scores = (q * math.sqrt(1.0 / q.shape[-1])) @ k.transpose(-2, -1)
     weights = (scores if mask is None else scores + mask).softmax(-1)
@@ -151,7 +149,9 @@ class _Options:
         self.static_k: Tensor | None = None
         self.static_v: Tensor | None = None
         if (bias_k is None) != (bias_v is None):
-            raise AssertionError("bias_k is set but bias_v is None" if bias_v is None else "bias_v is set but bias_k is None")
+            raise AssertionError(
+                "bias_k is set but bias_v is None" if bias_v is None else "bias_v is set but bias_k is None"
+            )
 
 
 def _keys_and_values(
@@ -185,9 +185,7 @@ def _join_masks(masks: tuple[Any, Any], batch: int, length: int) -> Tensor | Non
     if padding is None:
         return attn_mask
     if tuple(padding.shape) != (batch, length):
-        raise AssertionError(
-            f"Expected key_padded_mask.shape to be {(batch, length)}, but got {tuple(padding.shape)}"
-        )
+        raise AssertionError(f"Expected key_padded_mask.shape to be {(batch, length)}, but got {tuple(padding.shape)}")
     padding = padding.reshape(batch, 1, 1, length)
     return padding if attn_mask is None else attn_mask + padding
 

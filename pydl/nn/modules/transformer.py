@@ -172,7 +172,8 @@ class TransformerDecoderLayer(_Layer):
 
     Arguments as for `TransformerEncoderLayer`.
 
-    Shapes: target and output (T, N, E), memory (S, N, E); with ``batch_first`` N comes first; without batch (T, E), (S, E).
+    Shapes: target and output (T, N, E), memory (S, N, E); with ``batch_first`` N comes first; without batch (T, E),
+    (S, E).
 
     Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
 
@@ -251,7 +252,10 @@ def _why_not_nested(layer: Any) -> str:
     attention = layer.self_attn
     reasons = (
         (layer.norm_first, "norm_first was True"),
-        (not attention.batch_first, "self_attn.batch_first was not True(use batch_first for better inference performance)"),
+        (
+            not attention.batch_first,
+            "self_attn.batch_first was not True(use batch_first for better inference performance)",
+        ),
         (not attention._qkv_same_embed_dim, "self_attn._qkv_same_embed_dim was not True"),
         (attention.in_proj_bias is None, "self_attn was passed bias=False"),
         (not layer.activation_relu_or_gelu, "activation_relu_or_gelu was not True"),
@@ -318,10 +322,8 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
     ) -> Tensor:
-        """The output of the last layer; masks as for `TransformerEncoderLayer`. ``is_causal=None`` looks at the mask."""
-        padding = _canonical_mask(
-            src_key_padding_mask, "src_key_padding_mask", _none_or_dtype(mask), "mask", src.dtype
-        )
+        """The output of the last layer; masks as for the layers. ``is_causal=None`` looks at the mask."""
+        padding = _canonical_mask(src_key_padding_mask, "src_key_padding_mask", _none_or_dtype(mask), "mask", src.dtype)
         mask = _canonical_mask(mask, "mask", None, "", src.dtype, check_other=False)
         causal = _detect_is_causal_mask(mask, is_causal, _length(src, self.layers[0].self_attn.batch_first))
         output = src
@@ -367,9 +369,7 @@ class TransformerDecoder(Module):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """The output of the last layer; ``tgt_is_causal=None`` looks at the mask."""
-        causal = _detect_is_causal_mask(
-            tgt_mask, tgt_is_causal, _length(tgt, self.layers[0].self_attn.batch_first)
-        )
+        causal = _detect_is_causal_mask(tgt_mask, tgt_is_causal, _length(tgt, self.layers[0].self_attn.batch_first))
         output = tgt
         for layer in self.layers:
             output = layer(
@@ -468,9 +468,7 @@ class Transformer(Module):
             raise RuntimeError("the batch number of src and tgt must be equal")
         if src.size(-1) != self.d_model or tgt.size(-1) != self.d_model:
             raise RuntimeError("the feature number of src and tgt must be equal to d_model")
-        memory = self.encoder(
-            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
-        )
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt,
             memory,
