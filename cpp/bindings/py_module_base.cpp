@@ -17,7 +17,13 @@ PyObject* g_registries[3];    // names of the dicts that attributes are looked u
 PyObject *g_forward, *g_slow_call, *g_getattr_name;
 PyObject* g_getattr;  // Module.__getattr__, which module_getattro stands for
 
-PyObject* dict_of(PyObject* self) { return reinterpret_cast<PyModuleBase*>(self)->dict; }
+PyObject*& own_dict(PyObject* self) { return reinterpret_cast<PyModuleBase*>(self)->dict; }
+// A class that has a plain Python class in front of Module keeps its attributes where that one does.
+PyObject* dict_of(PyObject* self) {
+  if (Py_TYPE(self)->tp_dictoffset == static_cast<Py_ssize_t>(offsetof(PyModuleBase, dict))) return own_dict(self);
+  PyObject** slot = _PyObject_GetDictPtr(self);
+  return slot ? *slot : nullptr;
+}
 
 // ---- attributes ------------------------------------------------------------------------------------------------
 
@@ -99,11 +105,11 @@ PyObject* module_call(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 int base_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(dict_of(self));
+  Py_VISIT(own_dict(self));
   return 0;
 }
 int base_clear(PyObject* self) {
-  Py_CLEAR(reinterpret_cast<PyModuleBase*>(self)->dict);
+  Py_CLEAR(own_dict(self));
   return 0;
 }
 void base_dealloc(PyObject* self) {

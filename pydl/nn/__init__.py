@@ -22,6 +22,18 @@ from pydl.nn.modules.rnn import *  # noqa: F403
 from pydl.nn.modules.sparse import *  # noqa: F403
 from pydl.nn.modules.transformer import *  # noqa: F403
 from pydl.nn.modules.upsampling import *  # noqa: F403
-from pydl.nn.parameter import Buffer, Parameter
+from pydl.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Buffer", "Module", "Parameter", "attention", "functional", "init", "modules", "utils", *modules.__all__]
+__all__ = [
+    "Buffer",
+    "Module",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "attention",
+    "functional",
+    "init",
+    "modules",
+    "utils",
+    *modules.__all__,
+]

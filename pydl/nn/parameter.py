@@ -8,7 +8,7 @@ from typing import Any
 import pydl
 from pydl import Tensor
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 
 
 class Parameter(Tensor):
@@ -77,3 +77,92 @@ class Buffer(Tensor):
         result = Tensor._make_subclass(cls, data.detach(), data.requires_grad)
         result.persistent = persistent
         return result
+
+
+class _Uninitialized:
+    """A tensor without a shape until ``materialize``; nothing else can be done with it than asking for its dtype."""
+
+    _becomes: Any = None
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become a tensor of ``shape`` with undefined values, of the class that the name promises."""
+        this: Any = self
+        made = pydl.empty(tuple(shape), device=device, dtype=this.data.dtype if dtype is None else dtype)
+        this.data = made
+        this.__class__ = self._becomes
+
+    @property
+    def shape(self) -> Any:
+        """Not known yet: raises RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. "
+            "Call `forward` once, or load a state_dict, before anything that needs shapes."
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        this: Any = self
+        result = type(this)(this.requires_grad, dtype=this.data.dtype)
+        memo[id(self)] = result
+        return result
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, proto: Any) -> Any:
+        this: Any = self
+        return type(this), (this.requires_grad, None, this.data.dtype)
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A parameter whose shape is not known yet.
+
+    Args:
+        requires_grad: whether gradients are collected. Default: ``True``.
+        device, dtype: of the tensor that it will be.
+
+    Example:
+        >>> import pydl
+        >>> weight = pydl.nn.UninitializedParameter()
+        >>> weight.materialize((2, 3))
+        >>> type(weight).__name__, weight.shape
+        ('Parameter', torch.Size([2, 3]))
+    """
+
+    _becomes = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return Tensor._make_subclass(cls, pydl.empty(0, device=device, dtype=dtype), requires_grad)
+
+
+class UninitializedBuffer(_Uninitialized, Tensor):
+    """A buffer whose shape is not known yet; ``materialize`` makes it a plain tensor.
+
+    Args:
+        requires_grad: whether gradients are collected. Default: ``False``.
+        device, dtype: of the tensor that it will be.
+        persistent: whether it is part of ``state_dict()``. Default: ``True``.
+
+    Example:
+        >>> import pydl
+        >>> mean = pydl.nn.UninitializedBuffer()
+        >>> mean.materialize((2,))
+        >>> mean.shape
+        torch.Size([2])
+    """
+
+    _becomes = Buffer
+    persistent: bool
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
+        result = Tensor._make_subclass(cls, pydl.empty(0, device=device, dtype=dtype), requires_grad)
+        result.persistent = persistent
+        return result
+
+
+def is_lazy(tensor: Any) -> bool:
+    """Whether ``tensor`` still waits for its shape."""
+    return isinstance(tensor, _Uninitialized)

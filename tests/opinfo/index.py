@@ -168,7 +168,9 @@ op(
 )
 
 # Covered by tests/optim: the optimizers and gradient clipping are held against their formulas there.
-op("private._sgd_step private._adam_step", None, fixed(), grad=False, torch_name="-")
+op("private._sgd_step private._adam_step private._rule_step", None, fixed(), grad=False, torch_name="-")
+# Covered by tests/estimators: solvers, held against scikit-learn's.
+op("private._smo private._dual_descent", None, fixed(), grad=False, torch_name="-")
 op(
     "private._grad_norm",
     lambda ts, p: sum((np.abs(t) ** p).sum() for t in ts) ** (1 / p),

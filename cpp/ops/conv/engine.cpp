@@ -1,0 +1,361 @@
+// A convolution is the product of the weights (rows: channels of the result; k: channels and taps) with a matrix whose
+// columns are the places of the result. Its panels are packed from the band straight into the form that the matrix kernels
+// read, so no column matrix is ever whole in memory (the method of MLAS and of Dukhan's "The Indirect Convolution
+// Algorithm", 2019, on NCHW images). Where few rows would not pay for packing the product reads the band itself.
+#include "ops/conv/engine.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "kernels/matmul/gemm.h"
+#include "ops/conv/tables.h"
+#include "ops/matmul/workspace.h"
+
+namespace pydl::conv {
+
+namespace {
+
+using kernels::conv::Direct;
+using kernels::conv::kDirectSlack;
+using kernels::conv::Segment;
+using kernels::matmul::GemmBlock;
+using kernels::matmul::GemmTable;
+
+// Up to this many rows, or channels, packing costs more than it saves.
+constexpr int64_t kDirectRows = 16, kDirectChannels = 4;
+constexpr int64_t kDirectPixels = 1024;
+// What a block may take of the second-level cache.
+constexpr int64_t kBandBytes = 384 * 1024, kPanelBytes = 1024 * 1024;
+
+thread_local Workspace band_space, a_space, b_space, c_space;
+
+// A pass over results: a gather, the weights in the roles that it gives them, and where results go.
+template <class T>
+struct Pass {
+  Gather gather;
+  int64_t groups, channels, rows;
+  const T* in;
+  int64_t in_batch, in_group, in_plane;
+  const T* weight;  // of (group, row, channel, tap): group * w_group + row * w_row + channel * w_channel + w_taps[tap]
+  int64_t w_group, w_row, w_channel;
+  std::vector<int64_t> w_taps;
+  const T* bias;
+  T* out;  // result (d, h, w) of the grid is at place first + step * (d, h, w) of the plane
+  int64_t out_batch, out_group, out_plane;
+  int64_t out_size[3], out_first[3], out_step[3];
+
+  int64_t out_at(const Place& p) const {
+    return ((out_first[0] + p.d * out_step[0]) * out_size[1] + out_first[1] + p.h * out_step[1]) * out_size[2] + out_first[2] +
+           p.w * out_step[2];
+  }
+  bool contiguous_weights() const {
+    const int64_t taps = static_cast<int64_t>(w_taps.size());
+    if (w_channel != taps) return false;
+    for (int64_t t = 0; t < taps; ++t) {
+      if (w_taps[static_cast<size_t>(t)] != t) return false;
+    }
+    return true;
+  }
+};
+
+// The weights of rows [i, i + m) and channels [c0, c1) as out[row][channel][tap].
+template <class T>
+void pack_weights(const Pass<T>& p, int64_t group, int64_t i, int64_t m, int64_t c0, int64_t c1, T* out) {
+  const int64_t taps = static_cast<int64_t>(p.w_taps.size()), k = (c1 - c0) * taps;
+  for (int64_t c = c0; c < c1; ++c) {
+    for (int64_t r = 0; r < m; ++r) {
+      const T* from = p.weight + group * p.w_group + (i + r) * p.w_row + c * p.w_channel;
+      T* to = out + r * k + (c - c0) * taps;
+      for (int64_t t = 0; t < taps; ++t) to[t] = from[p.w_taps[static_cast<size_t>(t)]];
+    }
+  }
+}
+
+// How the work is cut; nothing in it that changes bits depends on the number of threads.
+struct Cut {
+  bool direct;
+  int64_t channels;   // in a block of k
+  int64_t pixels;     // in a block of results
+  int64_t row_parts;  // of the rows
+};
+
+template <class T>
+Cut cut_of(const Pass<T>& p) {
+  const GemmTable<T>& t = gemm_table<T>();
+  const Gather& g = p.gather;
+  const int64_t taps = g.tap_count(), size = static_cast<int64_t>(sizeof(T));
+  Cut cut{};
+  const bool few = p.rows <= kDirectRows || (p.channels <= kDirectChannels && p.rows <= 4 * kDirectRows);
+  cut.direct = few && !(g.is_plain() && p.rows > 4);
+  cut.channels = p.channels;
+  // Rows of the band for one row of results, and what every further row of results adds.
+  const int64_t width = std::min(g.grid[2], kDirectPixels) * std::min(g.stride[2], static_cast<int64_t>(g.taps[2].size())) + g.span(2);
+  const int64_t depth = static_cast<int64_t>(g.taps[0].size());
+  const int64_t row_bytes = depth * width * size * std::min(g.stride[1], static_cast<int64_t>(g.taps[1].size()));
+  const int64_t fixed_bytes = depth * width * size * g.span(1);
+  if (cut.direct) {
+    const int64_t room = std::max<int64_t>(0, kBandBytes / p.channels - fixed_bytes) / row_bytes;
+    cut.pixels = std::min(std::max<int64_t>(room, 1) * g.grid[2], kDirectPixels * std::max<int64_t>(1, 4 / p.rows));
+  } else {
+    const int64_t wanted = std::max<int64_t>(1, t.kc / taps);
+    // a little more than a block of k in one is better than two small ones
+    if (p.channels * taps > t.kc * 5 / 4) cut.channels = ceil_div(p.channels, ceil_div(p.channels, wanted));
+    cut.pixels = std::max<int64_t>(t.nr, std::min<int64_t>(t.nc, kPanelBytes / size / (cut.channels * taps)) / t.nr * t.nr);
+    if (!g.is_plain()) {
+      const int64_t rows = std::max<int64_t>(1, cut.pixels / g.grid[2]);
+      cut.channels = std::min(cut.channels, std::max<int64_t>(1, 4 * kBandBytes / (fixed_bytes + rows * row_bytes)));
+    }
+  }
+  return cut;
+}
+
+// Writes the results of a block from a buffer with rows of `pitch`, where a segment begins at its lane or its base.
+template <class T>
+void write_out(const Pass<T>& p, int64_t group, const Block& b, const T* buffer, int64_t pitch, bool by_base, int64_t i0, int64_t i1) {
+  const int64_t step = p.out_step[2];
+  for (int64_t i = i0; i < i1; ++i) {
+    const T* row = buffer + (i - i0) * pitch;
+    T* plane = p.out + group * p.out_group + i * p.out_plane;
+    for (size_t s = 0; s < b.segments.size(); ++s) {
+      const Segment& g = b.segments[s];
+      const T* from = row + (by_base ? g.base : g.lane);
+      int64_t left = g.len;
+      Place at = b.places[s];
+      while (left > 0) {  // a segment of a plain gather covers several rows
+        const int64_t n = std::min(left, p.gather.grid[2] - at.w);
+        T* to = plane + at.n * p.out_batch + p.out_at(at);
+        if (step == 1) {
+          std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+        } else {
+          for (int64_t x = 0; x < n; ++x) to[x * step] = from[x];
+        }
+        from += n;
+        left -= n;
+        ++at.h;
+        at.w = 0;
+      }
+    }
+  }
+}
+
+template <class T>
+void offsets_of(const Block& b, int64_t channel, int64_t channels, std::vector<int64_t>& offsets) {
+  offsets.clear();
+  for (int64_t c = 0; c < channels; ++c) {
+    for (const int64_t t : b.tap_offsets) offsets.push_back(c * channel + t);
+  }
+}
+
+// ---- few rows --------------------------------------------------------------------------------------------------
+
+template <class T>
+void run_direct(const Pass<T>& p, const Bands& bands, const Block& b, int64_t group_begin, int64_t group_end) {
+  thread_local std::vector<int64_t> offsets;
+  offsets_of<T>(b, b.channel, p.channels, offsets);
+  const int64_t k = p.channels * bands.gather().tap_count(), pitch = ceil_div(b.flat + kDirectSlack, 16) * 16;
+  T* band = band_space.get<T>(p.channels * b.channel + kDirectSlack);
+  T* y = c_space.get<T>(p.rows * pitch);
+  const bool as_is = p.contiguous_weights();
+  for (int64_t g = group_begin; g < group_end; ++g) {
+    const T* a = p.weight + g * p.w_group;
+    int64_t a_row = p.w_row;
+    if (!as_is) {
+      T* packed = a_space.get<T>(p.rows * k);
+      pack_weights(p, g, 0, p.rows, 0, p.channels, packed);
+      a = packed;
+      a_row = k;
+    }
+    bands.fill(b, band, p.in + g * p.in_group, p.in_batch, p.in_plane, 0, p.channels);
+    conv_table<T>().direct({p.rows, b.flat, k, a, a_row, band, offsets.data(), y, pitch, p.bias ? p.bias + g * p.rows : nullptr});
+    write_out(p, g, b, y, pitch, true, int64_t{0}, p.rows);
+  }
+}
+
+// ---- the general case: packed panels ---------------------------------------------------------------------------
+
+// The segments of every panel of `nr` columns; first[j] is where panel j begins.
+void split_panels(const Block& b, int64_t nr, std::vector<Segment>& parts, std::vector<int64_t>& first) {
+  parts.clear();
+  first.assign(1, 0);
+  for (const Segment& s : b.segments) {
+    for (int64_t done = 0; done < s.len;) {
+      const int64_t lane = (s.lane + done) % nr, n = std::min<int64_t>(s.len - done, nr - lane);
+      if (lane == 0 && !parts.empty()) first.push_back(static_cast<int64_t>(parts.size()));
+      parts.push_back({s.base + done, static_cast<int32_t>(lane), static_cast<int32_t>(n)});
+      done += n;
+    }
+  }
+  first.push_back(static_cast<int64_t>(parts.size()));
+}
+
+// One sliver of mr rows of weights times the panels of the block.
+template <class T>
+void multiply(const Pass<T>& p, int64_t group, const GemmBlock<T>& shared, int64_t i, int64_t m, int64_t c0, int64_t c1, T* a_pack) {
+  const GemmTable<T>& t = gemm_table<T>();
+  GemmBlock<T> g = shared;
+  g.m = m;
+  g.a = a_pack;
+  g.a_row = g.k;
+  g.a_col = 1;
+  if (p.contiguous_weights()) {
+    t.pack_a(a_pack, p.weight + group * p.w_group + i * p.w_row + c0 * p.w_channel, dtype_of<T>, p.w_row, 1, m, g.k);
+    if (p.w_row == 1) g.a_row = g.k;
+  } else {
+    pack_weights(p, group, i, m, c0, c1, a_pack);
+  }
+  g.a_panel = t.mr * g.a_row;
+  t.block(g);
+}
+
+template <class T>
+void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Block& b, int64_t group, int64_t i0, int64_t i1) {
+  thread_local std::vector<int64_t> offsets, first;
+  thread_local std::vector<Segment> parts;
+  const GemmTable<T>& t = gemm_table<T>();
+  const int64_t taps = bands.gather().tap_count(), k_most = cut.channels * taps, nr = t.nr, slack = 64;
+  const bool plain = bands.plain();
+  split_panels(b, nr, parts, first);
+  const int64_t panels = ceil_div(b.pixels, nr);
+  T* a_pack = a_space.get<T>(t.mr * k_most);
+  T* b_pack = b_space.get<T>(panels * nr * k_most + slack);
+  T* band = plain ? nullptr : band_space.get<T>(cut.channels * b.channel + slack);
+  const bool in_place = b.bands.size() == 1 && p.out_step[2] == 1 && p.out_step[1] == 1 && p.out_size[2] == bands.gather().grid[2];
+  T* c = in_place ? p.out + group * p.out_group + i0 * p.out_plane + b.places[0].n * p.out_batch + p.out_at(b.places[0])
+                  : c_space.get<T>((i1 - i0) * panels * nr);
+  const int64_t c_row = in_place ? p.out_plane : panels * nr;
+  for (int64_t c0 = 0; c0 < p.channels; c0 += cut.channels) {
+    const int64_t c1 = std::min(p.channels, c0 + cut.channels), k = (c1 - c0) * taps;
+    const T* from = p.in + group * p.in_group;
+    if (plain) {
+      from += c0 * p.in_plane;
+    } else {
+      bands.fill(b, band, from, p.in_batch, p.in_plane, c0, c1);
+      from = band;
+    }
+    offsets_of<T>(b, plain ? p.in_plane : b.channel, c1 - c0, offsets);
+    for (int64_t j = 0; j < panels; ++j) {
+      const int64_t s = first[static_cast<size_t>(j)], end = first[static_cast<size_t>(j + 1)];
+      conv_table<T>().copy_rows({b_pack + j * nr * k, nr, from, offsets.data(), k, parts.data() + s, end - s});
+    }
+    const bool last = c1 == p.channels;
+    GemmBlock<T> g{0, b.pixels, k, nullptr, k, 1, 0, b_pack, nr, nr * k, nullptr, c_row, {T(1), c0 > 0 ? T(1) : T(0), nullptr, nullptr, false}, {}};
+    const int64_t slivers = ceil_div(i1 - i0, t.mr);  // of equal height
+    for (int64_t sliver = 0; sliver < slivers; ++sliver) {
+      const int64_t i = i0 + (i1 - i0) * sliver / slivers, end = i0 + (i1 - i0) * (sliver + 1) / slivers;
+      g.c = c + (i - i0) * c_row;
+      g.out.bias_m = last && p.bias ? p.bias + group * p.rows + i : nullptr;
+      multiply(p, group, g, i, end - i, c0, c1, a_pack);
+    }
+  }
+  if (!in_place) write_out(p, group, b, c, c_row, false, i0, i1);
+}
+
+// ---- threads ---------------------------------------------------------------------------------------------------
+
+// The fewest equal parts of the rows with which every thread gets the same number of tasks.
+int64_t row_parts(int64_t tasks, int64_t most) {
+  const int64_t threads = in_parallel_region() ? 1 : num_threads();
+  if (tasks >= 8 * threads) return 1;
+  for (int64_t parts = 1; parts <= std::min(threads, most); ++parts) {
+    if (tasks * parts % threads == 0) return parts;
+  }
+  return std::min(threads, most);
+}
+
+template <class T>
+void run(const Pass<T>& p) {
+  const Cut cut = cut_of(p);
+  const Bands bands(p.gather, cut.pixels, cut.direct);
+  const int64_t work = p.gather.batch * p.gather.grid[0] * p.gather.grid[1] * p.gather.grid[2] * p.gather.tap_count() * p.channels;
+  if (cut.direct) {
+    // groups of one channel are many: they share the plan of a block
+    const int64_t share = std::max<int64_t>(1, std::min(p.groups, 65536 / std::max<int64_t>(1, p.channels * p.rows * bands.widest())));
+    const int64_t parts = ceil_div(p.groups, share), tasks = bands.count() * parts;
+    const int64_t grain = std::max<int64_t>(1, 32768 * tasks / std::max<int64_t>(1, work * p.groups * p.rows / 8));
+    parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
+      Block b;
+      int64_t planned = -1;
+      for (int64_t task = begin; task < end; ++task) {
+        if (planned != task / parts) bands.plan(planned = task / parts, p.in_batch, b);
+        run_direct(p, bands, b, task % parts * p.groups / parts, (task % parts + 1) * p.groups / parts);
+      }
+    });
+    return;
+  }
+  const int64_t mr = gemm_table<T>().mr, pairs = bands.count() * p.groups;
+  const int64_t slivers = ceil_div(p.rows, mr), parts = row_parts(pairs, slivers), tasks = pairs * parts;
+  const int64_t grain = std::max<int64_t>(1, 65536 * tasks / std::max<int64_t>(1, work * p.groups * p.rows / 16));
+  parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
+    Block b;
+    int64_t planned = -1;
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t part = task % parts, group = task / parts % p.groups, block = task / parts / p.groups;
+      if (planned != block) bands.plan(planned = block, p.in_batch, b);
+      const int64_t i0 = slivers * part / parts * mr, i1 = std::min(p.rows, slivers * (part + 1) / parts * mr);
+      run_packed(p, bands, cut, b, group, i0, i1);
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out) {
+  Pass<T> p{};
+  p.gather = forward_gather(s);
+  p.groups = s.groups, p.channels = s.c, p.rows = s.o;
+  p.in = in, p.in_plane = s.in_plane(), p.in_group = s.c * p.in_plane, p.in_batch = s.groups * p.in_group;
+  p.weight = weight, p.w_channel = s.taps(), p.w_row = s.c * p.w_channel, p.w_group = s.o * p.w_row;
+  for (int64_t t = 0; t < s.taps(); ++t) p.w_taps.push_back(t);
+  p.bias = bias;
+  p.out = out, p.out_plane = s.out_plane(), p.out_group = s.o * p.out_plane, p.out_batch = s.groups * p.out_group;
+  for (int d = 0; d < 3; ++d) p.out_size[d] = s.out[d], p.out_step[d] = 1;
+  run(p);
+}
+
+template <class T>
+void backward_input(const Shape& s, const T* out_grad, const T* weight, const T* bias, T* in_grad) {
+  Pass<T> p{};
+  p.groups = s.groups, p.channels = s.o, p.rows = s.c;
+  p.in = out_grad, p.in_plane = s.out_plane(), p.in_group = s.o * p.in_plane, p.in_batch = s.groups * p.in_group;
+  p.weight = weight, p.w_row = s.taps(), p.w_channel = s.c * p.w_row, p.w_group = s.o * p.w_channel;
+  p.bias = bias;
+  p.out = in_grad, p.out_plane = s.in_plane(), p.out_group = s.c * p.out_plane, p.out_batch = s.groups * p.out_group;
+  std::vector<int64_t> phases[3];  // that some tap reaches
+  bool bare = false;               // are there others?
+  for (int d = 0; d < 3; ++d) {
+    p.out_size[d] = s.in[d];
+    p.out_step[d] = s.stride[d];
+    for (int64_t k = 0; k < s.kernel[d]; ++k) {
+      const int64_t phase = ((k * s.dilation[d] - s.padding[d]) % s.stride[d] + s.stride[d]) % s.stride[d];
+      if (phase < s.in[d] && std::find(phases[d].begin(), phases[d].end(), phase) == phases[d].end()) phases[d].push_back(phase);
+    }
+    bare = bare || static_cast<int64_t>(phases[d].size()) < std::min(s.stride[d], s.in[d]);
+  }
+  if (bare) {
+    const int64_t planes = s.batch * s.groups * s.c;
+    parallel_for(planes, std::max<int64_t>(1, 65536 / p.out_plane), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        std::fill_n(in_grad + i * p.out_plane, p.out_plane, bias ? bias[i % (s.groups * s.c)] : T(0));
+    });
+  }
+  for (const int64_t d : phases[0]) {
+    for (const int64_t h : phases[1]) {
+      for (const int64_t w : phases[2]) {
+        const int64_t phase[] = {d, h, w};
+        backward_gather(s, phase, p.gather, p.w_taps);
+        std::copy_n(phase, 3, p.out_first);
+        run(p);
+      }
+    }
+  }
+}
+
+template void forward(const Shape&, const float*, const float*, const float*, float*);
+template void forward(const Shape&, const double*, const double*, const double*, double*);
+template void backward_input(const Shape&, const float*, const float*, const float*, float*);
+template void backward_input(const Shape&, const double*, const double*, const double*, double*);
+
+}  // namespace pydl::conv

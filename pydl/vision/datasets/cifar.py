@@ -1,0 +1,162 @@
+"""CIFAR-10 and CIFAR-100, in the Python or the binary version of their files."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import pydl
+from pydl.vision.datasets.vision import VisionDataset, require_file
+
+__all__ = ["CIFAR10", "CIFAR100"]
+
+_PIXELS = 3 * 32 * 32
+
+
+def _rebuilt(kind: Any, shape: Any, typecode: Any) -> Any:
+    """What NumPy's pickles call to make an array, which its state then fills."""
+    return np.ndarray.__new__(np.ndarray, (0,), "b")
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Arrays, numbers, text and containers; nothing that a file names is called but what makes arrays."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return _rebuilt
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        if (module, name) == ("_codecs", "encode"):
+            import _codecs
+
+            return _codecs.encode
+        raise pickle.UnpicklingError(f"it mentions {module}.{name}")
+
+
+def _unpickled(path: str) -> tuple[Any, dict[str, Any]]:
+    """Rows of pixels, and the labels by kind."""
+    try:
+        with open(path, "rb") as file:
+            found = _ArraysOnly(file, encoding="latin1").load()
+        rows = found["data"]
+        labels = {key: found[key] for key in ("labels", "fine_labels", "coarse_labels") if key in found}
+        if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.shape[1:] != (_PIXELS,):
+            raise ValueError("its data are no rows of 3072 bytes")
+        return rows, {key: np.asarray(value, dtype=np.int64) for key, value in labels.items()}
+    except OSError:
+        raise
+    except Exception as error:  # an unpickler raises anything on damaged files
+        raise pydl.SerializationError(f"CIFAR: cannot read {path!r}: {type(error).__name__}: {error}") from None
+
+
+def _binary(path: str, kinds: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+    data = np.fromfile(path, dtype=np.uint8)
+    width = _PIXELS + len(kinds)
+    if len(data) == 0 or len(data) % width:
+        raise pydl.SerializationError(f"CIFAR: cannot read {path!r}: {len(data)} bytes are no rows of {width}")
+    rows = data.reshape(-1, width)
+    return rows[:, len(kinds) :], {kind: rows[:, i].astype(np.int64) for i, kind in enumerate(kinds)}
+
+
+class CIFAR10(VisionDataset):
+    """60,000 photographs of 32 x 32 pixels in ten classes (Krizhevsky, 2009).
+
+    Args:
+        root: the folder with ``cifar-10-batches-py`` or ``cifar-10-batches-bin`` as they unpack from the archives.
+        train: the training part, 50,000 images. Default: ``True``.
+        transform: takes the Pillow image. Default: ``None``.
+        target_transform: takes the label. Default: ``None``.
+        download: not supported.
+
+    Attributes:
+        data: NumPy array (n, 32, 32, 3), uint8. targets: list of int. classes: names. class_to_idx.
+
+    Raises:
+        RuntimeError: files are missing, or ``download=True``. SerializationError: files are damaged.
+    """
+
+    base_folder = "cifar-10-batches-py"
+    _binary_folder = "cifar-10-batches-bin"
+    _files = {True: [f"data_batch_{i}" for i in range(1, 6)], False: ["test_batch"]}
+    _kinds: tuple[str, ...] = ("labels",)
+    _kind = "labels"
+    classes = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+    def __init__(
+        self,
+        root: Any,
+        train: bool = True,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
+        download: bool = False,
+    ) -> None:
+        super().__init__(root, transform=transform, target_transform=target_transform)
+        if download:
+            raise RuntimeError(f"{type(self).__name__}: pydl downloads nothing; put the original files into {root!r}")
+        self.train = train
+        parts = [self._part(name) for name in self._files[train]]
+        rows = np.concatenate([rows for rows, _ in parts])
+        labels = np.concatenate([found[self._kind] for _, found in parts])
+        if len(rows) != len(labels) or (len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes)):
+            raise pydl.SerializationError(f"{type(self).__name__}: the labels do not fit the images")
+        self.data = np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+        self.targets = labels.tolist()
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of each name."""
+        return {name: i for i, name in enumerate(self.classes)}
+
+    def _part(self, name: str) -> tuple[Any, dict[str, Any]]:
+        binary = os.path.join(os.fspath(self.root), self._binary_folder)
+        if os.path.isdir(binary):
+            return _binary(require_file(binary, [name + ".bin"], type(self).__name__), self._kinds)
+        folder = os.path.join(os.fspath(self.root), self.base_folder)
+        rows, labels = _unpickled(require_file(folder, [name], type(self).__name__))
+        if self._kind not in labels or len(labels[self._kind]) != len(rows):
+            raise pydl.SerializationError(f"{type(self).__name__}: {name} has no {self._kind} for its images")
+        return rows, labels
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return self._transformed(self.data[index], self.targets[index])
+
+    def extra_repr(self) -> str:
+        """The part."""
+        return f"Split: {'Train' if self.train else 'Test'}"
+
+
+class CIFAR100(CIFAR10):
+    """The same size in a hundred classes, of twenty groups; ``cifar-100-python`` or ``cifar-100-binary``.
+
+    See :class:`CIFAR10`. ``classes`` comes from the file ``meta`` (or ``fine_label_names.txt``), or is numbers.
+    """
+
+    base_folder = "cifar-100-python"
+    _binary_folder = "cifar-100-binary"
+    _files = {True: ["train"], False: ["test"]}
+    _kinds = ("coarse_labels", "fine_labels")
+    _kind = "fine_labels"
+    classes = [str(i) for i in range(100)]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = os.path.join(os.fspath(self.root), self._binary_folder, "fine_label_names.txt")
+        meta = os.path.join(os.fspath(self.root), self.base_folder, "meta")
+        if os.path.isfile(names):
+            with open(names, encoding="utf-8") as file:
+                self.classes = file.read().split()
+        elif os.path.isfile(meta):
+            with open(meta, "rb") as raw:
+                try:
+                    self.classes = [
+                        str(name) for name in _ArraysOnly(raw, encoding="latin1").load()["fine_label_names"]
+                    ]
+                except Exception as error:
+                    raise pydl.SerializationError(f"CIFAR100: cannot read {meta!r}: {error}") from None
