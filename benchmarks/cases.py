@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.case import Case
 from benchmarks.cases_memory import MEMORY_CASES
+from benchmarks.cases_norm import NORM_CASES
 
 _MLP = """
 net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
@@ -100,4 +101,5 @@ def step():
         1.5,
     ),
     *MEMORY_CASES,
+    *NORM_CASES,
 ]
