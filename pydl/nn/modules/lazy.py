@@ -75,5 +75,6 @@ class LazyModuleMixin(Module):
 
     def _replicate_for_data_parallel(self) -> Any:
         raise RuntimeError(
-            "Modules with uninitialized parameters can't be replicated: run a dummy forward pass first to initialize them"
+            "Modules with uninitialized parameters can't be replicated: "
+            "run a dummy forward pass first to initialize them"
         )
