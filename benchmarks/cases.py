@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.case import Case
+from benchmarks.cases_conv import CONV_CASES
 from benchmarks.cases_memory import MEMORY_CASES
 
 _MLP = """
@@ -100,4 +101,5 @@ def step():
         1.5,
     ),
     *MEMORY_CASES,
+    *CONV_CASES,
 ]
