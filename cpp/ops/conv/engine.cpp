@@ -86,7 +86,9 @@ Cut cut_of(const Pass<T>& p) {
   const int64_t taps = g.tap_count(), size = static_cast<int64_t>(sizeof(T));
   Cut cut{};
   const bool few = p.rows <= kDirectRows || (p.channels <= kDirectChannels && p.rows <= 4 * kDirectRows);
-  cut.direct = few && !(g.is_plain() && p.rows > 4);
+  // The product over a band includes the ends of its rows, which are no results.
+  const bool wasteful = p.rows > kDirectRows / 2 && 4 * (g.span(2) / g.stride[2]) > g.grid[2];
+  cut.direct = few && !wasteful && !(g.is_plain() && p.rows > 4);
   cut.channels = p.channels;
   // Rows of the band for one row of results, and what every further row of results adds.
   const int64_t width = std::min(g.grid[2], kDirectPixels) * std::min(g.stride[2], static_cast<int64_t>(g.taps[2].size())) + g.span(2);
