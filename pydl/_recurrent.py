@@ -53,7 +53,8 @@ def _run(
     weights = _layer_weights(params, has_biases, projected)
     if len(weights) != num_layers * directions:
         raise RuntimeError(
-            f"got an incorrect number of RNN parameters: {len(params)} for {num_layers * directions} layers and directions"
+            f"got an incorrect number of RNN parameters: {len(params)} for {num_layers * directions} layers and "
+            "directions"
         )
     _check_states(h0, c0, num_layers * directions)
     x = input.transpose(0, 1) if batch_first else input
@@ -112,8 +113,8 @@ def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     ``lstm(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)`` for padded input
     (steps, batch, features), ``lstm(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train,
     bidirectional)`` for packed sequences. ``hx`` is the pair of (layers * directions, batch, size). ``params`` holds
-    ``w_ih, w_hh[, b_ih, b_hh][, w_hr]`` of each layer and direction in turn. A hidden state that is smaller than the cell
-    state is a projection of it.
+    ``w_ih, w_hh[, b_ih, b_hh][, w_hr]`` of each layer and direction in turn. A hidden state that is smaller than the
+    cell state is a projection of it.
 
     Raises:
         RuntimeError: shapes, dtypes or a number of parameters that do not fit.
@@ -194,7 +195,8 @@ def _cell(
     for i, state in enumerate(states):
         if state.dim() != input.dim() or (batched and state.shape[0] != input.shape[0]):
             raise pydl.ShapeError(
-                f"{name}(): Input batch size {tuple(input.shape)} doesn't match hidden{i} batch size {tuple(state.shape)}"
+                f"{name}(): Input batch size {tuple(input.shape)} doesn't match hidden{i} batch size "
+                f"{tuple(state.shape)}"
             )
         if w_hh.dim() != 2 or state.shape[-1] != w_hh.shape[1]:
             raise pydl.ShapeError(
@@ -238,7 +240,8 @@ def lstm_cell(
 
     Example:
         >>> import pydl
-        >>> h, c = pydl.lstm_cell(pydl.ones(2, 4), (pydl.zeros(2, 3), pydl.ones(2, 3)), pydl.zeros(12, 4), pydl.zeros(12, 3))
+        >>> state = (pydl.zeros(2, 3), pydl.ones(2, 3))
+        >>> h, c = pydl.lstm_cell(pydl.ones(2, 4), state, pydl.zeros(12, 4), pydl.zeros(12, 3))
         >>> c[0]
         tensor([0.5000, 0.5000, 0.5000])
     """

@@ -28,6 +28,7 @@ using autograd::Saved;
 namespace {
 
 constexpr const char* kOp = "scaled_dot_product_attention";
+constexpr int64_t kPadding = 64;  // at least the columns of a panel: matrices are padded to whole ones
 
 IntSpan lead(const Tensor& t) { return IntSpan(t.sizes()).subspan(0, static_cast<size_t>(t.ndim() - 2)); }
 int64_t rows_of(const Tensor& t) { return t.size(t.ndim() - 2); }
@@ -170,6 +171,7 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& m
     sizes.push_back(rows);
     sizes.push_back(columns);
     checked_numel(sizes, 8, kOp);
+    checked_numel(Dims{rows + kPadding, columns + kPadding}, 8, kOp);
     return t.sizes() == sizes ? t : expand(t, sizes);
   };
   Inputs in{widened(q, rows_of(q), columns_of(q)),

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "core/parallel.h"
 #include "kernels/attention/attention.h"
 #include "kernels/matmul/gemm.h"
 #include "kernels/random/philox.h"
+#include "ops/copy/copy.h"
 
 namespace pydl::attention {
 
@@ -59,29 +61,35 @@ class Buffer {
 };
 
 // A batch of matrices: where each begins, in elements, and the distance of rows.
-struct Matrices {
-  std::vector<int64_t> at;
+class Matrices {
+ public:
   int64_t row = 0;
 
   explicit Matrices(const Tensor& t) {
     if (!t.defined()) return;
     const int lead = t.ndim() - 2;
     row = t.stride(lead);
-    at.push_back(0);
     for (int d = 0; d < lead; ++d) {
-      std::vector<int64_t> next;
-      next.reserve(at.size() * static_cast<size_t>(t.size(d)));
-      for (const int64_t base : at) {
-        for (int64_t i = 0; i < t.size(d); ++i) next.push_back(base + i * t.stride(d));
-      }
-      at = std::move(next);
+      sizes_.push_back(t.size(d));
+      strides_.push_back(t.stride(d));
     }
   }
-  int64_t count() const { return static_cast<int64_t>(at.size()); }
+  int64_t count() const { return numel_of(sizes_); }
+  int64_t at(int64_t n) const {
+    int64_t offset = 0;
+    for (int d = sizes_.size() - 1; d >= 0; --d) {
+      offset += n % sizes_[d] * strides_[d];
+      n /= sizes_[d];
+    }
+    return offset;
+  }
   template <class T>
   T* begin(const Tensor& t, int64_t n) const {
-    return t.data<T>() + at[static_cast<size_t>(n)];
+    return t.data<T>() + at(n);
   }
+
+ private:
+  Dims sizes_, strides_;
 };
 
 // Strides of a dense tensor of `sizes` whose dims, but for the last, lie in memory in the order of those of `like`.
@@ -185,7 +193,7 @@ struct Shape {
     t.kept_scale = static_cast<T>(in.dropout < 1 ? 1 / (1 - in.dropout) : 0);
     t.mask_row = mask.row;
     if (in.mask.defined()) {
-      const int64_t at = mask.at[static_cast<size_t>(n)] + i * mask.row + j;
+      const int64_t at = mask.at(n) + i * mask.row + j;
       if (in.mask.dtype() == DType::Bool) {
         t.keep = in.mask.data<uint8_t>() + at;
       } else {
@@ -277,8 +285,11 @@ Outputs run_forward(const Inputs& in) {
   o.out = empty_in_order(in.q, sizes);
   sizes.erase(sizes.size() - 1);
   o.log_sum = empty(sizes, in.q.dtype(), "scaled_dot_product_attention");
+  if (o.out.numel() == 0) {  // however many keys there are
+    fill_raw(o.log_sum, Scalar(std::numeric_limits<double>::infinity()));
+    return o;
+  }
   const int64_t blocks = s.batch * panels(s.queries, kQueries);
-  if (blocks == 0) return o;
   const int64_t grain =
       std::max<int64_t>(1, kParallelWork / std::max<int64_t>(1, std::min(kQueries, s.queries) * s.keys * (s.depth + s.width)));
   parallel_for(blocks, grain, [&](int64_t begin, int64_t end) { ForwardTask<T>(s, o).run(begin, end); });
@@ -389,6 +400,10 @@ template <class T>
 Gradients run_backward(const Inputs& in, const Outputs& saved, const Tensor& grad) {
   const Shape<T> s(in);
   Gradients g{empty_in_order(in.q, in.q.sizes()), empty_in_order(in.k, in.k.sizes()), empty_in_order(in.v, in.v.sizes())};
+  if (saved.out.numel() == 0) {
+    for (const Tensor* t : {&g.q, &g.k, &g.v}) zero_raw(*t);
+    return g;
+  }
   const Matrices dq(g.q), dk(g.k), dv(g.v);
   const Range queries{0, s.queries}, keys{0, s.keys};
   if (s.batch >= num_threads() || s.work() < kParallelWork) {

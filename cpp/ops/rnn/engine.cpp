@@ -25,6 +25,10 @@ namespace {
 
 // A fork and join costs about 3000 cycles: below this many multiply-adds a step stays on one thread.
 constexpr int64_t kParallelWork = int64_t{1} << 17;
+// Threads can share out the samples, each taking its own through all steps without waiting for another, as long as the
+// weight that all of them read fits a core's L2 and the products keep enough rows. Else they share out the units of a step.
+constexpr int64_t kPrivateBytes = 1280 * 1024;
+constexpr int64_t kPrivateSamples = 8;
 
 template <class T>
 const GemmTable<T>& products() {
@@ -93,10 +97,11 @@ struct Product {
   int64_t c_row;
   bool add;
   const T* bias;
+  bool few;  // rows in the whole problem: a thread's share must not choose differently
 
   void run() const {
     const GemmTable<T>& t = products<T>();
-    if (rows <= kFewRows) return cells<T>().few_rows(FewRows<T>{rows, k, columns, a, a_row, b, panel, c, c_row, add, bias});
+    if (few) return cells<T>().few_rows(FewRows<T>{rows, k, columns, a, a_row, b, panel, c, c_row, add, bias});
     const int64_t blocks = std::max<int64_t>(1, ceil_div(k, t.kc)), step = ceil_div(k, blocks);
     for (int64_t p = 0; p < std::max<int64_t>(k, 1); p += std::max<int64_t>(step, 1)) {
       const int64_t depth = std::min(step, k - p);
@@ -124,6 +129,22 @@ void over_units(int64_t units, int64_t work, const F& f) {
   const int64_t nr = products<T>().nr, panels = ceil_div(units, nr);
   parallel_for(panels, std::max<int64_t>(1, panels * kParallelWork / std::max<int64_t>(work, 1)),
                [&](int64_t begin, int64_t end) { f(begin * nr, std::min(units, end * nr)); });
+}
+
+// Samples [first, last) of a segment.
+Segment clip(const Segment& s, int64_t first, int64_t last) {
+  const int64_t begin = std::max(first, s.sample), end = std::min(last, s.sample + s.rows), skip = begin - s.sample;
+  return {s.row + skip, std::max<int64_t>(end - begin, 0), begin, s.prev < 0 ? -1 : s.prev + skip, s.whole};
+}
+
+// Runs f(first, last) over ranges of samples, all of them where threads share out units instead.
+template <class F>
+void over_samples(const Steps& s, const Tensor& weight, const F& f) {
+  const int64_t threads = num_threads();
+  const bool apart = s.uniform && s.batch >= threads * kPrivateSamples && weight.numel() * weight.item_size() <= kPrivateBytes &&
+                     s.total * weight.numel() >= 2 * kParallelWork;
+  const int64_t parts = apart ? threads : 1;
+  parallel_tasks(parts, [&](int64_t part) { f(s.batch * part / parts, s.batch * (part + 1) / parts); });
 }
 
 // c[m, n] = a b (+ c) (+ bias along columns).
@@ -199,18 +220,28 @@ class Forward {
   void run_steps() {
     if (steps_.segments.size() == 1) return run_single();  // nothing to gain from packing
     const Packed<T> weight(in_.w_hh, 1, width_, width_, hidden_, gates_of(cell_));
-    for (const Segment& s : steps_.segments) {
-      over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * width_, [&](int64_t first, int64_t last) {
-        // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
-        const int64_t step = s.rows <= kFewRows ? last - first : products<T>().nr;
-        for (int64_t u = first; u < last; u += step) {
-          const int64_t units = std::min(step, last - u);
-          for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
-          activate(s, u, units);
-        }
-      });
-      project(s);
+    if (in_.w_hr.defined()) {
+      for (const Segment& s : steps_.segments) {
+        run_segment(s, weight);
+        project(s);
+      }
+      return;
     }
+    over_samples(steps_, weight.buffer, [&](int64_t first, int64_t last) {
+      for (const Segment& s : steps_.segments) run_segment(clip(s, first, last), weight);
+    });
+  }
+
+  void run_segment(const Segment& s, const Packed<T>& weight) {
+    over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * width_, [&](int64_t first, int64_t last) {
+      // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
+      const int64_t step = s.whole <= kFewRows ? last - first : products<T>().nr;
+      for (int64_t u = first; u < last; u += step) {
+        const int64_t units = std::min(step, last - u);
+        for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
+        activate(s, u, units);
+      }
+    });
   }
 
   void run_single() {
@@ -241,7 +272,8 @@ class Forward {
                apart ? at<T>(o_.recurrent, s.row * hidden_ + u) : at<T>(o_.gates, s.row * gates_row_ + gate * hidden_ + u),
                apart ? hidden_ : gates_row_,
                !apart,
-               apart ? at<T>(in_.b_hh, 2 * hidden_ + u) : nullptr}
+               apart ? at<T>(in_.b_hh, 2 * hidden_ + u) : nullptr,
+               s.whole <= kFewRows}
         .run();
   }
 
@@ -314,19 +346,19 @@ class Reverse {
   // units, need no other unit's result: one parallel region per step.
   void run_steps() {
     const Packed<T> weight(in_.w_hh, width_, 1, columns_, width_, 1);
-    const Segment* later = nullptr;
-    for (size_t i = steps_.segments.size(); i-- > 0;) {
-      const Segment& s = steps_.segments[i];
-      over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) {
-        if (later) to_state(*later, weight, first, last - first);
-        differentiate(s, first, last - first, state_, s.sample, grad_out_);
-      });
-      later = &s;
-    }
-    if (later) {
-      over_units<T>(width_, later->rows * columns_ * width_,
-                    [&](int64_t first, int64_t last) { to_state(*later, weight, first, last - first); });
-    }
+    over_samples(steps_, weight.buffer, [&](int64_t begin, int64_t end) {
+      Segment later{};
+      for (size_t i = steps_.segments.size(); i-- > 0;) {
+        const Segment s = clip(steps_.segments[i], begin, end);
+        over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) {
+          if (later.rows) to_state(later, weight, first, last - first);
+          differentiate(s, first, last - first, state_, s.sample, grad_out_);
+        });
+        later = s;
+      }
+      over_units<T>(width_, later.rows * columns_ * width_,
+                    [&](int64_t first, int64_t last) { to_state(later, weight, first, last - first); });
+    });
   }
 
   void run_projected() {
@@ -377,7 +409,7 @@ class Reverse {
                  row_,         weight.panel_at(0, u),
                  weight.panel, at<T>(state_, s.sample * width_ + u),
                  width_,       gru,
-                 nullptr};
+                 nullptr,      s.whole <= kFewRows};
     p.run();
     if (!gru) return;
     p.b += p.k * products<T>().nr;
@@ -474,13 +506,13 @@ Steps::Steps(std::vector<int64_t> given, bool backwards) : sizes(std::move(given
   for (size_t i = 0; i < length; ++i) {
     const size_t t = reverse ? length - 1 - i : i;
     if (!reverse) {
-      segments.push_back({starts[t], sizes[t], 0, t ? starts[t - 1] : -1});
+      segments.push_back({starts[t], sizes[t], 0, t ? starts[t - 1] : -1, sizes[t]});
       continue;
     }
     // Samples that were running at the step after continue it, the others begin here.
     const int64_t running = t + 1 < length ? sizes[t + 1] : 0;
-    if (running) segments.push_back({starts[t], running, 0, starts[t + 1]});
-    if (sizes[t] > running) segments.push_back({starts[t] + running, sizes[t] - running, running, -1});
+    if (running) segments.push_back({starts[t], running, 0, starts[t + 1], running});
+    if (sizes[t] > running) segments.push_back({starts[t] + running, sizes[t] - running, running, -1, sizes[t] - running});
   }
 }
 

@@ -15,6 +15,7 @@ struct Segment {
   int64_t row, rows;
   int64_t sample;  // of the first row
   int64_t prev;    // row of the state before, -1: the initial state
+  int64_t whole;   // rows before a thread took its share: what decides how products are formed
 };
 
 // In the order in which the direction visits them.

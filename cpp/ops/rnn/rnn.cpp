@@ -22,6 +22,7 @@ using rnn::Steps;
 
 constexpr const char* kOp = "_rnn_layer";
 constexpr int kInputs = 8;
+constexpr int64_t kMaxSteps = int64_t{1} << 26;  // each takes time and some bytes, even where there are no samples
 
 Cell cell_of(std::string_view mode) {
   if (mode == "LSTM") return Cell::Lstm;
@@ -36,13 +37,13 @@ std::vector<int64_t> step_sizes(const Tensor& batch_sizes, const Tensor& input) 
   if (!batch_sizes.defined()) {
     PYDL_CHECK(input.ndim() == 3, ShapeError, kOp, "(): input must have 3 dimensions, got ", input.ndim());
     PYDL_CHECK(input.size(0) > 0, Error, "Expected sequence length to be larger than 0 in RNN");
-    // A step without samples costs time, too.
-    PYDL_CHECK(input.size(1) > 0 || input.size(0) <= int64_t{1} << 24, ShapeError, kOp, "(): ", input.size(0), " steps without samples");
+    PYDL_CHECK(input.size(0) <= kMaxSteps, ShapeError, kOp, "(): expected at most ", kMaxSteps, " steps, got ", input.size(0));
     return std::vector<int64_t>(static_cast<size_t>(input.size(0)), input.size(1));
   }
   PYDL_CHECK(input.ndim() == 2, ShapeError, kOp, "(): packed input must have 2 dimensions, got ", input.ndim());
   PYDL_CHECK(batch_sizes.ndim() == 1 && batch_sizes.dtype() == DType::Int64 && batch_sizes.numel() > 0, Error, kOp,
              "(): batch_sizes must be a one-dimensional int64 tensor that is not empty");
+  PYDL_CHECK(batch_sizes.numel() <= kMaxSteps, ShapeError, kOp, "(): expected at most ", kMaxSteps, " steps, got ", batch_sizes.numel());
   const Tensor values = contiguous(batch_sizes);
   const std::vector<int64_t> sizes(values.data<int64_t>(), values.data<int64_t>() + values.numel());
   int64_t left = input.size(0), last = left;

@@ -28,9 +28,9 @@ class MultiheadAttention(Module):
         kdim, vdim: features of key and value. Default: ``embed_dim``.
         batch_first: the batch is the first dimension, else the second one. Default: ``False``.
 
-    Parameters: ``in_proj_weight`` (3 * embed_dim, embed_dim), or ``q_proj_weight``, ``k_proj_weight``, ``v_proj_weight``
-    where key or value have other features; ``in_proj_bias``, ``out_proj.weight``, ``out_proj.bias``, ``bias_k``,
-    ``bias_v``.
+    Parameters: ``in_proj_weight`` (3 * embed_dim, embed_dim), or ``q_proj_weight``, ``k_proj_weight``,
+    ``v_proj_weight`` where key or value have other features; ``in_proj_bias``, ``out_proj.weight``, ``out_proj.bias``,
+    ``bias_k``, ``bias_v``.
 
     Raises:
         ValueError: sizes that are not positive. AssertionError: ``embed_dim`` that the heads do not divide.
@@ -107,9 +107,9 @@ class MultiheadAttention(Module):
         for name in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"):
             if (weight := getattr(self, name)) is not None:
                 init.xavier_uniform_(weight)
-        if self.in_proj_bias is not None:
-            init.zeros_(self.in_proj_bias)
-            init.zeros_(self.out_proj.bias)
+        for bias in (self.in_proj_bias, self.out_proj.bias):
+            if bias is not None:
+                init.zeros_(bias)
         for bias in (self.bias_k, self.bias_v):
             if bias is not None:
                 init.xavier_normal_(bias)

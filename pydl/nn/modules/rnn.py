@@ -29,8 +29,8 @@ def _draw(module: Module, hidden_size: int) -> None:
 class RNNBase(Module):
     """What the recurrent layers share: parameters, checks, packed and unbatched input.
 
-    Parameters of layer ``k``: ``weight_ih_lk`` (gates * hidden_size, input size of the layer), ``weight_hh_lk`` (gates *
-    hidden_size, hidden_size), ``bias_ih_lk``, ``bias_hh_lk`` (gates * hidden_size), with a projection also
+    Parameters of layer ``k``: ``weight_ih_lk`` (gates * hidden_size, input size of the layer), ``weight_hh_lk``
+    (gates * hidden_size, hidden_size), ``bias_ih_lk``, ``bias_hh_lk`` (gates * hidden_size), with a projection also
     ``weight_hr_lk`` (proj_size, hidden_size); those of the reverse direction end with ``_reverse``. All of them start
     uniform in ``(-k, k)`` with ``k = 1 / sqrt(hidden_size)``.
     """
@@ -290,14 +290,14 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """A stack of long short-term memory layers, with gates i, f, g, o: ``c_t = f c_(t-1) + i g``, ``h_t = o tanh(c_t)``.
+    """A stack of long short-term memory layers: ``c_t = f c_(t-1) + i g``, ``h_t = o tanh(c_t)`` with gates i, f, g, o.
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as for `RNN`.
         proj_size: size of a learned projection of the hidden state; 0 for none. Default: 0.
 
-    Shapes: as for `RNN`; the state is the pair ``(h, c)``, h (num_layers * directions, batch, proj_size or hidden_size),
-    c (num_layers * directions, batch, hidden_size). The weights' rows are those of i, f, g, o in turn.
+    Shapes: as for `RNN`; the state is the pair ``(h, c)``, h (num_layers * directions, batch, proj_size or
+    hidden_size), c (num_layers * directions, batch, hidden_size). The weights' rows are those of i, f, g, o in turn.
 
     Raises:
         ValueError, TypeError: options out of range. RuntimeError: input or state that do not fit.
@@ -476,8 +476,8 @@ class LSTMCell(RNNCellBase):
         input_size, hidden_size: features of the input and of the states.
         bias: whether biases are learned. Default: ``True``.
 
-    Shapes: input (batch, input_size) or (input_size), states ``(h, c)`` (batch, hidden_size) or (hidden_size) each, zero
-    by default.
+    Shapes: input (batch, input_size) or (input_size), states ``(h, c)`` (batch, hidden_size) or (hidden_size) each,
+    zero by default.
 
     Example:
         >>> import pydl

@@ -172,7 +172,8 @@ class TransformerDecoderLayer(_Layer):
 
     Arguments as for `TransformerEncoderLayer`.
 
-    Shapes: target and output (T, N, E), memory (S, N, E); with ``batch_first`` N comes first; without batch (T, E), (S, E).
+    Shapes: target and output (T, N, E), memory (S, N, E); with ``batch_first`` N comes first; without batch (T, E),
+    (S, E).
 
     Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
 
@@ -321,7 +322,7 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
     ) -> Tensor:
-        """The output of the last layer; masks as for `TransformerEncoderLayer`. ``is_causal=None`` looks at the mask."""
+        """The output of the last layer; masks as for the layers. ``is_causal=None`` looks at the mask."""
         padding = _canonical_mask(src_key_padding_mask, "src_key_padding_mask", _none_or_dtype(mask), "mask", src.dtype)
         mask = _canonical_mask(mask, "mask", None, "", src.dtype, check_other=False)
         causal = _detect_is_causal_mask(mask, is_causal, _length(src, self.layers[0].self_attn.batch_first))

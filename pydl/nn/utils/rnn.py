@@ -1,7 +1,7 @@
 """Sequences of different lengths: padded to one tensor, packed without padding, and back.
 
-A packed batch holds the first elements of all sequences, then the second ones of those that have a second one, and so on;
-the sequences are sorted by length, longest first.
+A packed batch holds the first elements of all sequences, then the second ones of those that have a second one, and so
+on; the sequences are sorted by length, longest first.
 """
 
 from __future__ import annotations
@@ -156,40 +156,40 @@ def pack_padded_sequence(
         >>> pydl.nn.utils.rnn.pack_padded_sequence(padded, [2, 1], batch_first=True).data
         tensor([1, 3, 2])
     """
-    lengths = pydl.as_tensor(lengths).to(dtype=pydl.int64)
-    if lengths.dim() != 1:
-        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D cpu tensor")
+    counts = pydl.as_tensor(lengths).to(dtype=pydl.int64)
+    if counts.dim() != 1:
+        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.dim()}D cpu tensor")
     if input.dim() < 2:
         raise IndexError(f"pack_padded_sequence(): input must have at least 2 dimensions, got {input.dim()}")
     if input.numel() == 0:
         raise RuntimeError("Cannot pack empty tensors.")
     batch_dim = 0 if batch_first else 1
     batch, steps = input.shape[batch_dim], input.shape[1 - batch_dim]
-    if lengths.numel() != batch:
+    if counts.numel() != batch:
         raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.numel()} (batch_size={batch})"
+            f"Expected `len(lengths)` to be equal to batch_size, but got {counts.numel()} (batch_size={batch})"
         )
     sorted_indices = None
     if not enforce_sorted:
-        lengths, sorted_indices = pydl.sort(lengths, descending=True)
+        counts, sorted_indices = pydl.sort(counts, descending=True)
         input = input.index_select(batch_dim, sorted_indices)
-    if bool((lengths[1:] > lengths[:-1]).any()):
+    if bool((counts[1:] > counts[:-1]).any()):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to have the sequences sorted."
         )
-    if int(lengths[-1]) <= 0:
+    if int(counts[-1]) <= 0:
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
         )
-    if int(lengths[0]) > steps:
-        raise RuntimeError(f"pack_padded_sequence(): a length of {int(lengths[0])} exceeds the {steps} steps of input")
-    longest = int(lengths[0])
+    if int(counts[0]) > steps:
+        raise RuntimeError(f"pack_padded_sequence(): a length of {int(counts[0])} exceeds the {steps} steps of input")
+    longest = int(counts[0])
     if batch_first:
         input = input.transpose(0, 1)
     rows = input.reshape(steps * batch, *input.shape[2:])
-    data = rows.index_select(0, _places(lengths, longest))
-    batch_sizes = (pydl.arange(longest).unsqueeze(1) < lengths.unsqueeze(0)).sum(1)
+    data = rows.index_select(0, _places(counts, longest))
+    batch_sizes = (pydl.arange(longest).unsqueeze(1) < counts.unsqueeze(0)).sum(1)
     return PackedSequence(data, batch_sizes, sorted_indices, None)
 
 
