@@ -103,10 +103,7 @@ def step():
         1.5,
     ),
     *MEMORY_CASES,
-<<<<<<< HEAD
     *CONV_CASES,
-=======
     *TRAINING_CASES,
     *SEQ_CASES,
->>>>>>> main
 ]
