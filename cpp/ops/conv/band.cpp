@@ -6,6 +6,11 @@
 
 namespace pydl::conv {
 
+Workspace& scratch_space() {
+  thread_local Workspace space;
+  return space;
+}
+
 namespace {
 
 int64_t size_of(const std::vector<int64_t>& v) { return static_cast<int64_t>(v.size()); }

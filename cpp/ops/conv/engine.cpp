@@ -29,8 +29,6 @@ constexpr int64_t kDirectPixels = 1024;
 // What a block may take of the second-level cache.
 constexpr int64_t kBandBytes = 384 * 1024, kPanelBytes = 1024 * 1024;
 
-thread_local Workspace band_space, a_space, b_space, c_space;
-
 // A pass over results: a gather, the weights in the roles that it gives them, and where results go.
 template <class T>
 struct Pass {
@@ -88,7 +86,9 @@ Cut cut_of(const Pass<T>& p) {
   const int64_t taps = g.tap_count(), size = static_cast<int64_t>(sizeof(T));
   Cut cut{};
   const bool few = p.rows <= kDirectRows || (p.channels <= kDirectChannels && p.rows <= 4 * kDirectRows);
-  cut.direct = few && !(g.is_plain() && p.rows > 4);
+  // The product over a band includes the ends of its rows, which are no results.
+  const bool wasteful = p.rows > kDirectRows / 2 && 4 * (g.span(2) / g.stride[2]) > g.grid[2];
+  cut.direct = few && !wasteful && !(g.is_plain() && p.rows > 4);
   cut.channels = p.channels;
   // Rows of the band for one row of results, and what every further row of results adds.
   const int64_t width = std::min(g.grid[2], kDirectPixels) * std::min(g.stride[2], static_cast<int64_t>(g.taps[2].size())) + g.span(2);
@@ -100,8 +100,8 @@ Cut cut_of(const Pass<T>& p) {
     cut.pixels = std::min(std::max<int64_t>(room, 1) * g.grid[2], kDirectPixels * std::max<int64_t>(1, 4 / p.rows));
   } else {
     const int64_t wanted = std::max<int64_t>(1, t.kc / taps);
-    // a little more than a block of k in one is better than two small ones
-    if (p.channels * taps > t.kc * 5 / 4) cut.channels = ceil_div(p.channels, ceil_div(p.channels, wanted));
+    // one block of k that is half as long again is faster than two
+    if (p.channels * taps > t.kc * 3 / 2) cut.channels = ceil_div(p.channels, ceil_div(p.channels, wanted));
     cut.pixels = std::max<int64_t>(t.nr, std::min<int64_t>(t.nc, kPanelBytes / size / (cut.channels * taps)) / t.nr * t.nr);
     if (!g.is_plain()) {
       const int64_t rows = std::max<int64_t>(1, cut.pixels / g.grid[2]);
@@ -155,14 +155,12 @@ void run_direct(const Pass<T>& p, const Bands& bands, const Block& b, int64_t gr
   thread_local std::vector<int64_t> offsets;
   offsets_of<T>(b, b.channel, p.channels, offsets);
   const int64_t k = p.channels * bands.gather().tap_count(), pitch = ceil_div(b.flat + kDirectSlack, 16) * 16;
-  T* band = band_space.get<T>(p.channels * b.channel + kDirectSlack);
-  T* y = c_space.get<T>(p.rows * pitch);
   const bool as_is = p.contiguous_weights();
+  const auto [band, y, packed] = scratch<T>({p.channels * b.channel + kDirectSlack, p.rows * pitch, as_is ? 0 : p.rows * k});
   for (int64_t g = group_begin; g < group_end; ++g) {
     const T* a = p.weight + g * p.w_group;
     int64_t a_row = p.w_row;
     if (!as_is) {
-      T* packed = a_space.get<T>(p.rows * k);
       pack_weights(p, g, 0, p.rows, 0, p.channels, packed);
       a = packed;
       a_row = k;
@@ -218,12 +216,10 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
   const bool plain = bands.plain();
   split_panels(b, nr, parts, first);
   const int64_t panels = ceil_div(b.pixels, nr);
-  T* a_pack = a_space.get<T>(t.mr * k_most);
-  T* b_pack = b_space.get<T>(panels * nr * k_most + slack);
-  T* band = plain ? nullptr : band_space.get<T>(cut.channels * b.channel + slack);
   const bool in_place = b.bands.size() == 1 && p.out_step[2] == 1 && p.out_step[1] == 1 && p.out_size[2] == bands.gather().grid[2];
-  T* c = in_place ? p.out + group * p.out_group + i0 * p.out_plane + b.places[0].n * p.out_batch + p.out_at(b.places[0])
-                  : c_space.get<T>((i1 - i0) * panels * nr);
+  const auto [a_pack, b_pack, band, results] = scratch<T>(
+      {t.mr * k_most, panels * nr * k_most + slack, plain ? 0 : cut.channels * b.channel + slack, in_place ? 0 : (i1 - i0) * panels * nr});
+  T* c = in_place ? p.out + group * p.out_group + i0 * p.out_plane + b.places[0].n * p.out_batch + p.out_at(b.places[0]) : results;
   const int64_t c_row = in_place ? p.out_plane : panels * nr;
   for (int64_t c0 = 0; c0 < p.channels; c0 += cut.channels) {
     const int64_t c1 = std::min(p.channels, c0 + cut.channels), k = (c1 - c0) * taps;

@@ -1,10 +1,15 @@
 // The kernels of a compute type.
 #pragma once
 
+#include <array>
+
 #include "kernels/conv/conv.h"
 #include "kernels/matmul/gemm.h"
+#include "ops/matmul/workspace.h"
 
 namespace pydl::conv {
+
+Workspace& scratch_space();
 
 template <class T>
 const kernels::matmul::GemmTable<T>& gemm_table() {
@@ -22,6 +27,21 @@ const kernels::conv::ConvTable<T>& conv_table() {
   } else {
     return kernels::conv::conv_f64();
   }
+}
+
+// The scratch memory of this thread, shared by all passes: a part for each of `sizes` elements, on lines of their own.
+template <class T, size_t N>
+std::array<T*, N> scratch(const int64_t (&sizes)[N]) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  int64_t total = 0;
+  for (const int64_t n : sizes) total += (n + kLine - 1) / kLine * kLine;
+  T* p = scratch_space().get<T>(total);
+  std::array<T*, N> parts;
+  for (size_t i = 0; i < N; ++i) {
+    parts[i] = p;
+    p += (sizes[i] + kLine - 1) / kLine * kLine;
+  }
+  return parts;
 }
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

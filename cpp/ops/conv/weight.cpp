@@ -21,7 +21,7 @@ constexpr int64_t kSplitElements = 64 * 1024, kMostSplits = 8;
 constexpr int64_t kSumElements = 256 * 1024;
 constexpr int64_t kBandBytes = 512 * 1024;
 
-thread_local Workspace band_space, a_space, b_space, sum_space;
+thread_local Workspace sum_space;
 
 template <class T>
 struct Grad {
@@ -59,21 +59,19 @@ void add_block(const Grad<T>& p, const Block& b, int64_t group, int64_t c0, int6
   const GemmTable<T>& t = gemm_table<T>();
   const int64_t taps = p.s.taps(), k = b.pixels, columns = o1 - o0, nr = t.nr, slack = 64;
   const bool plain = p.bands.plain();
-  T* b_pack = b_space.get<T>(ceil_div(columns, nr) * nr * k);
-  T* a_pack = a_space.get<T>(t.mr * k + slack);
+  const int64_t step = plain ? c1 - c0 : std::clamp<int64_t>(kBandBytes / static_cast<int64_t>(sizeof(T)) / b.channel, 1, c1 - c0);
+  const auto [b_pack, a_pack, band] = scratch<T>({ceil_div(columns, nr) * nr * k, t.mr * k + slack, plain ? 0 : step * b.channel + slack});
   pack_gradient(p, b, group, o0, o1, b_pack);
   GemmBlock<T> g{
       0, columns, k, a_pack, k, 1, t.mr * k, b_pack, nr, nr * k, nullptr, columns, {T(1), fresh ? T(0) : T(1), nullptr, nullptr, false},
       {}};
   const int64_t plane = p.s.in_plane(), in_batch = p.s.groups * p.s.c * plane;
-  const int64_t step = plain ? c1 - c0 : std::max<int64_t>(1, kBandBytes / static_cast<int64_t>(sizeof(T)) / b.channel);
   for (int64_t c = c0; c < c1; c += step) {
     const int64_t end = std::min(c1, c + step), rows = (end - c) * taps;
     const T* from = p.in + group * p.s.c * plane;
     if (plain) {
       from += c * plane;
     } else {
-      T* band = band_space.get<T>((end - c) * b.channel + slack);
       p.bands.fill(b, band, from, in_batch, plane, c, end);
       from = band;
     }
@@ -189,7 +187,7 @@ void run_depthwise(const Grad<T>& p) {
     if (p.bias_grad) std::fill_n(p.bias_grad + begin, end - begin, T(0));
     for (int64_t block = 0; block < p.bands.count(); ++block) {
       p.bands.plan(block, p.s.groups * in_plane, b);
-      T* band = band_space.get<T>(b.channel + 64);
+      const auto [band] = scratch<T>({b.channel + 64});
       for (int64_t g = begin; g < end; ++g) {
         p.bands.fill(b, band, p.in + g * in_plane, p.s.groups * in_plane, in_plane, 0, 1);
         for (const Block::Band& part : b.bands) {

@@ -5,6 +5,7 @@
 #include "ops/copy/copy.h"
 #include "ops/pointwise/engine.h"
 #include "ops/pool/windows.h"
+#include "ops/reduce/reduce.h"
 #include "ops/registry.h"
 #include "ops/view/view.h"
 
@@ -227,7 +228,11 @@ Tensor avg_pool_1d(const Tensor& input, IntSpan kernel_size, std::optional<IntSp
 template <int kDims>
 Tensor adaptive_avg_pool(const Tensor& input, IntSpan output_size) {
   static constexpr const char* kNames[] = {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"};
-  return means(kNames[kDims - 1], input, pool::even_windows(kNames[kDims - 1], kDims, input, output_size));
+  const LayoutPtr l = pool::even_windows(kNames[kDims - 1], kDims, input, output_size);
+  if (l->out_plane() != 1) return means(kNames[kDims - 1], input, l);
+  Dims dims;
+  for (int d = input.ndim() - kDims; d < input.ndim(); ++d) dims.push_back(d);
+  return mean(input, IntSpan(dims), true);
 }
 
 template <int kDims>

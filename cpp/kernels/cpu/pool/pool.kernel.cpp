@@ -258,19 +258,65 @@ void mean(const Windows& w, const T* in, const T* const* divisor, T* out, void* 
   }
 }
 
+template <class X, int... I>
+PYDL_INLINE X low_pairs(X a, X b, Indices<I...>) {
+  constexpr int L = sizeof...(I);
+  return __builtin_shufflevector(a, b, ((I % 2) * L + I / 2)...);
+}
+template <class X, int... I>
+PYDL_INLINE X high_pairs(X a, X b, Indices<I...>) {
+  constexpr int L = sizeof...(I);
+  return __builtin_shufflevector(a, b, ((I % 2) * L + L / 2 + I / 2)...);
+}
+
+// row[o * S + k] = the sum of share[o] for k < taps, from the side of the row: no sum waits for the one before it.
+template <class T, int S>
+void spread_row(const Windows& w, const T* share, T* row) {
+  constexpr int L = kLanes<T>;
+  const auto lanes = typename MakeIndices<L>::Type{};
+  const int64_t length = w.in[2] + w.padding;
+  for (int64_t i = 0; i * S < length; i += L) {
+    V<T> sum[S]{};
+    for (int64_t k = 0; k < w.taps; ++k) sum[k % S] += load(share + i - k / S);
+    if constexpr (S == 1) {
+      store(row + i, sum[0]);
+    } else {
+      store(row + 2 * i, low_pairs(sum[0], sum[1], lanes));
+      store(row + 2 * i + L, high_pairs(sum[0], sum[1], lanes));
+    }
+  }
+}
+
+template <class T>
+void shares(const Windows& w, const T* out, const T* divisor, T rows, T* share) {
+  constexpr int L = kLanes<T>;
+  int64_t o = 0;
+  for (; o + L <= w.out[2]; o += L) store(share + o, load(out + o) / (splat(rows) * load(divisor + o)));
+  for (; o < w.out[2]; ++o) share[o] = out[o] / (rows * divisor[o]);
+}
+
 template <class T>
 void spread(const Windows& w, const T* out, const T* const* divisor, T* in, void* scratch) {
   constexpr int L = kLanes<T>;
-  const int64_t width = w.in[2], size = w.in[0] * w.in[1] * width;
-  T* row = static_cast<T*>(scratch);
+  const bool plain = w.stride == 1 || w.stride == 2;
+  const int64_t width = w.in[2], size = w.in[0] * w.in[1] * width, reach = scratch_size(w) / 2;
+  T* buffer = static_cast<T*>(scratch);
+  T* row = buffer + (plain ? w.padding : 0);
+  T* share = buffer + reach + w.taps;  // with zeros around it
+  for (int64_t x = 0; x < 2 * reach; ++x) buffer[x] = T(0);
   for (int64_t i = 0; i < size; ++i) in[i] = T(0);
   for (int64_t d = 0; d < w.out[0]; ++d) {
     for (int64_t h = 0; h < w.out[1]; ++h, out += w.out[2]) {
-      const T rows = divisor[0][d] * divisor[1][h];
-      for (int64_t x = 0; x < width; ++x) row[x] = T(0);
-      for (int64_t o = 0; o < w.out[2]; ++o) {
-        const T share = out[o] / (rows * divisor[2][o]);
-        for (int64_t x = w.begin[2][o]; x < w.end[2][o]; ++x) row[x] += share;
+      shares(w, out, divisor[2], divisor[0][d] * divisor[1][h], share);
+      if (w.stride == 1) {
+        spread_row<T, 1>(w, share, buffer);
+      } else if (w.stride == 2) {
+        spread_row<T, 2>(w, share, buffer);
+      } else {
+        for (int64_t x = 0; x < width; ++x) row[x] = T(0);
+        for (int64_t o = 0; o < w.out[2]; ++o) {
+          for (int64_t x = w.begin[2][o]; x < w.end[2][o]; ++x) row[x] += share[o];
+        }
       }
       for (int64_t i = w.begin[0][d]; i < w.end[0][d]; ++i) {
         for (int64_t j = w.begin[1][h]; j < w.end[1][h]; ++j) {
