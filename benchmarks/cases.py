@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.case import Case
 from benchmarks.cases_memory import MEMORY_CASES
 from benchmarks.cases_seq import SEQ_CASES
+from benchmarks.cases_training import TRAINING_CASES
 
 _MLP = """
 net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
@@ -101,5 +102,6 @@ def step():
         1.5,
     ),
     *MEMORY_CASES,
+    *TRAINING_CASES,
     *SEQ_CASES,
 ]

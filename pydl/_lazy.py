@@ -19,6 +19,8 @@ _FUNCTIONS = (
 # Function of pydl -> its module; the methods of Tensor among them.
 FUNCTIONS = {name: _LINALG for name in (_BOTH + " " + _FUNCTIONS).split()}
 METHODS = {name: _LINALG for name in _BOTH.split()}
+_NN = "channel_shuffle cosine_similarity native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle"
+FUNCTIONS |= {name: "pydl.nn.functional" for name in _NN.split()}
 for _name in ("stft", "istft"):
     FUNCTIONS[_name] = METHODS[_name] = "pydl.fft._frames"
 _RECURRENT = "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"

@@ -107,7 +107,7 @@ class _Uninitialized:
         memo[id(self)] = result
         return result
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> Any:
         return f"<{type(self).__name__}>"
 
     def __reduce_ex__(self, proto: Any) -> Any:
@@ -115,7 +115,7 @@ class _Uninitialized:
         return type(this), (this.requires_grad, None, this.data.dtype)
 
 
-class UninitializedParameter(_Uninitialized, Parameter):
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     """A parameter whose shape is not known yet.
 
     Args:

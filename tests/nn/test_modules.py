@@ -16,6 +16,7 @@ import pydl
 # Base classes and containers, tested in tests/nn/test_module.py
 NOT_LAYERS = {
     "Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "RNNBase", "RNNCellBase",
+    "LinearCrossEntropyOptions",
 }  # fmt: skip
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 

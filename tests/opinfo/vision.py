@@ -26,7 +26,7 @@ op(
         ((np.ones((1, 1, 2)), (0,), "linear"), RuntimeError, "greater than 0"),
         ((np.ones((1, 1, 2)), (2, 2), "linear"), RuntimeError, "dimensions"),
         ((np.ones((1, 1, 2)), (2,), "nope"), ValueError, "nope"),
-        ((np.ones((1, 1, 2)), (2**62,), "linear"), (RuntimeError, MemoryError), r"interpolate\(\)"),
+        ((np.ones((1, 1, 2)), (2**62,), "linear"), (RuntimeError, MemoryError), r"resample|interpolate"),
     ],
 )
 

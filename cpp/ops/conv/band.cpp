@@ -91,8 +91,7 @@ void Bands::plan(int64_t block, int64_t in_batch, Block& b) const {
   for (int64_t r = block * rows_, end = std::min(total, r + rows_); r < end;) {
     const int64_t in_plane = r % per_plane, rows = pieces_ > 1 ? 1 : std::min(end - r, per_plane - in_plane);
     const int64_t plane = r / per_plane;
-    b.bands.push_back(
-        {{plane / g_.grid[0], plane % g_.grid[0], in_plane / pieces_, in_plane % pieces_ * row_width_}, rows, b.height});
+    b.bands.push_back({{plane / g_.grid[0], plane % g_.grid[0], in_plane / pieces_, in_plane % pieces_ * row_width_}, rows, b.height});
     b.height += rows + tail;
     r += rows;
   }

@@ -67,8 +67,8 @@ void check_options(const Options& o) {
 void check_operands(const Options& o, const Tensor& x, const Tensor& w, const Tensor& bias) {
   const int n = o.dims + 2;
   PYDL_CHECK(w.ndim() == n, ShapeError, o.op, "(): Expected ", n, "-dimensional weight, but got weight of size ", IntSpan(w.sizes()));
-  PYDL_CHECK(x.ndim() == n || x.ndim() == n - 1, ShapeError, o.op, "(): Expected ", n - 1, "D (unbatched) or ", n,
-             "D (batched) input to ", o.op, ", but got input of size: ", IntSpan(x.sizes()));
+  PYDL_CHECK(x.ndim() == n || x.ndim() == n - 1, ShapeError, o.op, "(): Expected ", n - 1, "D (unbatched) or ", n, "D (batched) input to ",
+             o.op, ", but got input of size: ", IntSpan(x.sizes()));
   PYDL_CHECK(is_floating(x.dtype()) || is_complex(x.dtype()), NotImplemented, o.op, "(): \"", o.op, "\" not implemented for ", x.dtype());
   PYDL_CHECK(x.dtype() == w.dtype(), Error, o.op, "(): Input type (", x.dtype(), ") and weight type (", w.dtype(), ") should be the same");
   PYDL_CHECK(!bias.defined() || bias.dtype() == x.dtype(), Error, o.op, "(): Input type (", x.dtype(), ") and bias type (",
@@ -185,9 +185,13 @@ Tensor run_padded(const char* op, int dims, const Tensor& input, const Tensor& w
 }
 
 template <int kDims>
-constexpr const char* kName = kDims == 1 ? "conv1d" : kDims == 2 ? "conv2d" : "conv3d";
+constexpr const char* kName = kDims == 1   ? "conv1d"
+                              : kDims == 2 ? "conv2d"
+                                           : "conv3d";
 template <int kDims>
-constexpr const char* kTransposedName = kDims == 1 ? "conv_transpose1d" : kDims == 2 ? "conv_transpose2d" : "conv_transpose3d";
+constexpr const char* kTransposedName = kDims == 1   ? "conv_transpose1d"
+                                        : kDims == 2 ? "conv_transpose2d"
+                                                     : "conv_transpose3d";
 
 template <int kDims>
 Tensor conv_nd(const Tensor& input, const Tensor& weight, const Tensor& bias, IntSpan stride, IntSpan padding, IntSpan dilation,

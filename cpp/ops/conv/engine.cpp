@@ -240,7 +240,8 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
       conv_table<T>().copy_rows({b_pack + j * nr * k, nr, from, offsets.data(), k, parts.data() + s, end - s});
     }
     const bool last = c1 == p.channels;
-    GemmBlock<T> g{0, b.pixels, k, nullptr, k, 1, 0, b_pack, nr, nr * k, nullptr, c_row, {T(1), c0 > 0 ? T(1) : T(0), nullptr, nullptr, false}, {}};
+    GemmBlock<T> g{
+        0, b.pixels, k, nullptr, k, 1, 0, b_pack, nr, nr * k, nullptr, c_row, {T(1), c0 > 0 ? T(1) : T(0), nullptr, nullptr, false}, {}};
     const int64_t slivers = ceil_div(i1 - i0, t.mr);  // of equal height
     for (int64_t sliver = 0; sliver < slivers; ++sliver) {
       const int64_t i = i0 + (i1 - i0) * sliver / slivers, end = i0 + (i1 - i0) * (sliver + 1) / slivers;
@@ -337,8 +338,7 @@ void backward_input(const Shape& s, const T* out_grad, const T* weight, const T*
   if (bare) {
     const int64_t planes = s.batch * s.groups * s.c;
     parallel_for(planes, std::max<int64_t>(1, 65536 / p.out_plane), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        std::fill_n(in_grad + i * p.out_plane, p.out_plane, bias ? bias[i % (s.groups * s.c)] : T(0));
+      for (int64_t i = begin; i < end; ++i) std::fill_n(in_grad + i * p.out_plane, p.out_plane, bias ? bias[i % (s.groups * s.c)] : T(0));
     });
   }
   for (const int64_t d : phases[0]) {

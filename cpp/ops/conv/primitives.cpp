@@ -86,9 +86,8 @@ Tensor weigh_values(const Geometry& g, const Tensor& input, const Tensor& output
     zero_raw(out);
     if (bias_grad) zero_raw(sums);
   } else {
-    with_type(x.dtype(), [&]<class T>(T) {
-      backward_weight<T>(g.s, x.data<T>(), y.data<T>(), out.data<T>(), bias_grad ? sums.data<T>() : nullptr);
-    });
+    with_type(x.dtype(),
+              [&]<class T>(T) { backward_weight<T>(g.s, x.data<T>(), y.data<T>(), out.data<T>(), bias_grad ? sums.data<T>() : nullptr); });
   }
   if (bias_grad) *bias_grad = to_dtype(sums, input.dtype());
   return as_given(out, input, output);

@@ -62,7 +62,9 @@ void add_block(const Grad<T>& p, const Block& b, int64_t group, int64_t c0, int6
   T* b_pack = b_space.get<T>(ceil_div(columns, nr) * nr * k);
   T* a_pack = a_space.get<T>(t.mr * k + slack);
   pack_gradient(p, b, group, o0, o1, b_pack);
-  GemmBlock<T> g{0, columns, k, a_pack, k, 1, t.mr * k, b_pack, nr, nr * k, nullptr, columns, {T(1), fresh ? T(0) : T(1), nullptr, nullptr, false}, {}};
+  GemmBlock<T> g{
+      0, columns, k, a_pack, k, 1, t.mr * k, b_pack, nr, nr * k, nullptr, columns, {T(1), fresh ? T(0) : T(1), nullptr, nullptr, false},
+      {}};
   const int64_t plane = p.s.in_plane(), in_batch = p.s.groups * p.s.c * plane;
   const int64_t step = plain ? c1 - c0 : std::max<int64_t>(1, kBandBytes / static_cast<int64_t>(sizeof(T)) / b.channel);
   for (int64_t c = c0; c < c1; c += step) {
@@ -83,8 +85,7 @@ void add_block(const Grad<T>& p, const Block& b, int64_t group, int64_t c0, int6
     for (int64_t sliver = 0; sliver < slivers; ++sliver) {
       const int64_t i = rows * sliver / slivers;
       g.m = rows * (sliver + 1) / slivers - i;
-      conv_table<T>().copy_rows(
-          {a_pack, k, from, offsets.data() + i, g.m, b.segments.data(), static_cast<int64_t>(b.segments.size())});
+      conv_table<T>().copy_rows({a_pack, k, from, offsets.data() + i, g.m, b.segments.data(), static_cast<int64_t>(b.segments.size())});
       g.c = sums + ((c - c0) * taps + i) * columns;
       t.block(g);
     }

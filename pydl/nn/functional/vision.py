@@ -233,20 +233,83 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """`(*, C * r * r, H, W)` as `(*, C, H * r, W * r)` (Shi et al., 2016)."""
-    return pydl.pixel_shuffle(input, upscale_factor)
+    """`(*, C * r * r, H, W)` as `(*, C, H * r, W * r)` (Shi et al., "Real-time super-resolution", 2016).
+
+    Raises:
+        RuntimeError: fewer than three dims, or channels that ``r * r`` does not divide.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.pixel_shuffle(pydl.arange(4).reshape(4, 1, 1), 2)
+        tensor([[[0, 1],
+                 [2, 3]]])
+    """
+    r = _factor("pixel_shuffle", input, upscale_factor)
+    *batch, channels, height, width = input.shape
+    if channels % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            f"but input.size(-3)={channels} is not divisible by {r * r}"
+        )
+    parts = input.reshape(*batch, channels // (r * r), r, r, height, width)
+    n = len(batch)
+    order = (*range(n + 1), n + 3, n + 1, n + 4, n + 2)
+    return parts.permute(order).reshape(*batch, channels // (r * r), height * r, width * r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
-    """`(*, C, H * r, W * r)` as `(*, C * r * r, H, W)`: the reverse of :func:`pixel_shuffle`."""
-    return pydl.pixel_unshuffle(input, downscale_factor)
+    """`(*, C, H * r, W * r)` as `(*, C * r * r, H, W)`: the reverse of :func:`pixel_shuffle`.
+
+    Raises:
+        RuntimeError: fewer than three dims, or a height or width that ``r`` does not divide.
+    """
+    r = _factor("pixel_unshuffle", input, downscale_factor)
+    *batch, channels, height, width = input.shape
+    for name, dim, length in (("height", -2, height), ("width", -1, width)):
+        if length % r:
+            raise RuntimeError(
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, "
+                f"but input.size({dim})={length} is not divisible by {r}"
+            )
+    parts = input.reshape(*batch, channels, height // r, r, width // r, r)
+    n = len(batch)
+    order = (*range(n + 1), n + 2, n + 4, n + 1, n + 3)
+    return parts.permute(order).reshape(*batch, channels * r * r, height // r, width // r)
+
+
+def _factor(name: str, input: Tensor, factor: int) -> int:
+    if input.dim() < 3:
+        raise RuntimeError(
+            f"{name} expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)"
+        )
+    if not 0 < factor < 2**31:
+        raise RuntimeError(f"{name} expects a positive factor, but got {factor}")
+    return int(factor)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """The channels of `(N, C, *)` dealt out in turn from ``groups`` groups (Zhang et al., "ShuffleNet", 2018)."""
-    return pydl.channel_shuffle(input, groups)
+    """The channels of `(N, C, *)` dealt out in turn from ``groups`` groups (Zhang et al., "ShuffleNet", 2018).
+
+    Raises:
+        RuntimeError: fewer than three dims, or a number of groups that does not divide C.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.channel_shuffle(pydl.arange(4).reshape(1, 4, 1), 2).flatten()
+        tensor([0, 2, 1, 3])
+    """
+    if input.dim() <= 2:
+        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}")
+    if groups <= 0:
+        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    batch, channels, *rest = input.shape
+    if channels % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
+        )
+    return input.reshape(batch, groups, channels // groups, *rest).transpose(1, 2).reshape(input.shape)
 
 
 def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """:func:`channel_shuffle`."""
-    return pydl.channel_shuffle(input, groups)
+    return channel_shuffle(input, groups)

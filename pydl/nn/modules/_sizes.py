@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 __all__ = ["Size", "repeated"]
 
-Size = Union[int, tuple[int, ...]]
+Size: TypeAlias = "int | tuple[int, ...]"
 
 
 def repeated(value: Any, dims: int) -> Any:

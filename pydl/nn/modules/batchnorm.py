@@ -8,11 +8,14 @@ import pydl
 from pydl import Tensor
 from pydl.nn import functional as F
 from pydl.nn import init
+from pydl.nn.modules.lazy import LazyModuleMixin
 from pydl.nn.modules.module import Module
-from pydl.nn.parameter import Parameter
+from pydl.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "SyncBatchNorm",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyInstanceNorm1d", "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d", "SyncBatchNorm",
 ]  # fmt: skip
 
 
@@ -339,4 +342,162 @@ class InstanceNorm3d(_InstanceNorm):
         tensor([[[[[-1.0000,  1.0000]]]]])
     """
 
+    _sample_dims = 4
+
+
+class _LazyNorm(LazyModuleMixin):
+    """Takes ``num_features`` from the first input."""
+
+    num_features: int
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(0, eps, momentum, False, False, device, dtype)
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        if affine:
+            self.weight = UninitializedParameter(device=device, dtype=dtype)
+            if bias:
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
+        if track_running_stats:
+            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
+            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
+            self.num_batches_tracked = pydl.tensor(0, dtype=pydl.int64)
+
+    def reset_parameters(self) -> None:
+        """Forget the batches seen; weight 1, bias 0; once the sizes are known."""
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            super().reset_parameters()  # type: ignore[misc]
+
+    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+        """Give parameters and statistics the number of channels of the first input."""
+        if not self.has_uninitialized_params():
+            return
+        self._check_input_dim(input)
+        sample_dims = getattr(self, "_sample_dims", input.dim() - 1)
+        self.num_features = input.shape[input.dim() - sample_dims]
+        for tensor in (self.weight, self.bias, self.running_mean, self.running_var):
+            if tensor is not None:
+                tensor.materialize((self.num_features,))
+        self.reset_parameters()
+
+
+class LazyBatchNorm1d(_LazyNorm, _BatchNorm):
+    """A :class:`BatchNorm1d` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    As in PyTorch ``affine`` and ``track_running_stats`` are ``True`` by default.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyBatchNorm1d()
+        >>> y = layer(pydl.rand(2, 3, 4))
+        >>> type(layer).__name__, layer.num_features
+        ('BatchNorm1d', 3)
+    """
+
+    cls_to_become = BatchNorm1d
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        _check_dims(input, 2, 3)
+
+
+class LazyBatchNorm2d(_LazyNorm, _BatchNorm):
+    """A :class:`BatchNorm2d` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    As in PyTorch ``affine`` and ``track_running_stats`` are ``True`` by default.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyBatchNorm2d()
+        >>> y = layer(pydl.rand(2, 3, 4, 4))
+        >>> type(layer).__name__, layer.num_features
+        ('BatchNorm2d', 3)
+    """
+
+    cls_to_become = BatchNorm2d
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        _check_dims(input, 4)
+
+
+class LazyBatchNorm3d(_LazyNorm, _BatchNorm):
+    """A :class:`BatchNorm3d` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    As in PyTorch ``affine`` and ``track_running_stats`` are ``True`` by default.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyBatchNorm3d()
+        >>> y = layer(pydl.rand(2, 3, 2, 2, 2))
+        >>> type(layer).__name__, layer.num_features
+        ('BatchNorm3d', 3)
+    """
+
+    cls_to_become = BatchNorm3d
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        _check_dims(input, 5)
+
+
+class LazyInstanceNorm1d(_LazyNorm, _InstanceNorm):
+    """A :class:`InstanceNorm1d` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    As in PyTorch ``affine`` and ``track_running_stats`` are ``True`` by default.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyInstanceNorm1d()
+        >>> y = layer(pydl.rand(2, 3, 4))
+        >>> type(layer).__name__, layer.num_features
+        ('InstanceNorm1d', 3)
+    """
+
+    cls_to_become = InstanceNorm1d
+    _sample_dims = 2
+
+
+class LazyInstanceNorm2d(_LazyNorm, _InstanceNorm):
+    """A :class:`InstanceNorm2d` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    As in PyTorch ``affine`` and ``track_running_stats`` are ``True`` by default.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyInstanceNorm2d()
+        >>> y = layer(pydl.rand(2, 3, 4, 4))
+        >>> type(layer).__name__, layer.num_features
+        ('InstanceNorm2d', 3)
+    """
+
+    cls_to_become = InstanceNorm2d
+    _sample_dims = 3
+
+
+class LazyInstanceNorm3d(_LazyNorm, _InstanceNorm):
+    """A :class:`InstanceNorm3d` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    As in PyTorch ``affine`` and ``track_running_stats`` are ``True`` by default.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyInstanceNorm3d()
+        >>> y = layer(pydl.rand(2, 3, 2, 2, 2))
+        >>> type(layer).__name__, layer.num_features
+        ('InstanceNorm3d', 3)
+    """
+
+    cls_to_become = InstanceNorm3d
     _sample_dims = 4

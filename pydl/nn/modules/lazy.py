@@ -43,6 +43,15 @@ class LazyModuleMixin(Module):
         """Whether a parameter or buffer still waits for its shape."""
         return any(is_lazy(t) for t in (*self._parameters.values(), *self._buffers.values()))
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        waiting = {name: buffer for name, buffer in self._buffers.items() if is_lazy(buffer)}
+        super()._apply(fn, recurse)
+        for name, buffer in waiting.items():
+            old: Any = buffer
+            converted: Any = self._buffers[name]
+            self._buffers[name] = type(old)(old.requires_grad, dtype=converted.dtype, persistent=old.persistent)
+        return self
+
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         for name, value in self._persistent_items():
             if value is not None:
@@ -66,5 +75,6 @@ class LazyModuleMixin(Module):
 
     def _replicate_for_data_parallel(self) -> Any:
         raise RuntimeError(
-            "Modules with uninitialized parameters can't be replicated: run a dummy forward pass first to initialize them"
+            "Modules with uninitialized parameters can't be replicated: "
+            "run a dummy forward pass first to initialize them"
         )

@@ -44,3 +44,8 @@ module("LocalResponseNorm", lambda m: (m.real(2, 5, 3),), args=(2, 0.5), kwargs=
 module("LocalResponseNorm", lambda m: (m.real(1, 2, 2, 2),), args=(5, 0.5, 0.5), label="wide")
 # PyTorch's gradient is not that of its function: one channel, where it is
 module("CrossMapLRN2d", lambda m: (m.real(2, 1, 2, 3),), args=(3, 0.5))
+for _d, _sizes in SIZES.items():
+    module(f"LazyBatchNorm{_d}d", lambda m, s=_sizes: (m.real(3, 2, *s),))
+    module(f"LazyInstanceNorm{_d}d", lambda m, s=_sizes: (m.real(3, 2, *s),))
+module("LazyBatchNorm1d", lambda m: (m.real(3, 2, 3),), kwargs={"affine": False, "momentum": None}, label="plain")
+module("LazyInstanceNorm1d", lambda m: (m.real(3, 2, 3),), kwargs={"bias": False}, label="no-bias")
