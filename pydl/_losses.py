@@ -1,4 +1,7 @@
-"""Functions that torch has beside those of nn.functional, with reductions as numbers: 0 none (as in PyTorch the default), 1 mean, 2 sum."""
+"""Losses that torch has beside those of nn.functional, with reductions as numbers.
+
+0 is none (as in PyTorch the default), 1 mean, 2 sum.
+"""
 
 from __future__ import annotations
 
