@@ -72,7 +72,13 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal with the given mean and standard deviation."""
+    """Normal with the given mean and standard deviation.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.normal_(pydl.empty(10_000), mean=5.0).mean().round()
+        tensor(5.)
+    """
     with pydl.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -83,6 +89,11 @@ def trunc_normal_(
     """Normal, restricted to ``[a, b]`` by the inverse of the distribution function.
 
     Warns where the mean lies more than two ``std`` outside the range: the tails are then inexact.
+
+    Example:
+        >>> import pydl
+        >>> bool(pydl.nn.init.trunc_normal_(pydl.empty(1000), a=-1.0, b=1.0).abs().max() <= 1.0)
+        True
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         import warnings
@@ -99,23 +110,48 @@ def trunc_normal_(
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """``val`` everywhere."""
+    """``val`` everywhere.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.constant_(pydl.empty(2), 3.0)
+        tensor([3., 3.])
+    """
     with pydl.no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """One everywhere."""
+    """One everywhere.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.ones_(pydl.empty(2))
+        tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zero everywhere."""
+    """Zero everywhere.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.zeros_(pydl.empty(2))
+        tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix. Raises ValueError unless the tensor has two dimensions."""
+    """The identity matrix. Raises ValueError unless the tensor has two dimensions.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.eye_(pydl.empty(2, 3))
+        tensor([[1., 0., 0.],
+                [0., 1., 0.]])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with pydl.no_grad():
@@ -127,6 +163,12 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
     Raises:
         ValueError: another number of dimensions, or output channels that ``groups`` does not divide.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.dirac_(pydl.empty(2, 2, 3))[0]
+        tensor([[0., 1., 0.],
+                [0., 0., 0.]])
     """
     if tensor.dim() not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
@@ -153,13 +195,25 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Uniform with variance ``2 * gain**2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010)."""
+    """Uniform with variance ``2 * gain**2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010).
+
+    Example:
+        >>> import pydl
+        >>> bool(pydl.nn.init.xavier_uniform_(pydl.empty(3, 3)).abs().max() <= 1.0)
+        True
+    """
     bound = gain * math.sqrt(6.0 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal with variance ``2 * gain**2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010)."""
+    """Normal with variance ``2 * gain**2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010).
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.xavier_normal_(pydl.empty(3, 5)).shape
+        torch.Size([3, 5])
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
 
 
@@ -189,6 +243,11 @@ def kaiming_uniform_(
         a: slope of the leaky ReLU that follows. Default: 0.
         mode: ``"fan_in"`` keeps the variance forward, ``"fan_out"`` backward.
         nonlinearity: what follows, as in :func:`calculate_gain`.
+
+    Example:
+        >>> import pydl
+        >>> bool(pydl.nn.init.kaiming_uniform_(pydl.empty(4, 6), nonlinearity="relu").abs().max() <= 1.0)
+        True
     """
     if _is_empty(tensor):
         return tensor
@@ -199,7 +258,13 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:
-    """Normal with variance ``gain**2 / fan`` (He et al., 2015); arguments as in :func:`kaiming_uniform_`."""
+    """Normal with variance ``gain**2 / fan`` (He et al., 2015); arguments as in :func:`kaiming_uniform_`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.init.kaiming_normal_(pydl.empty(3, 5), mode="fan_out").shape
+        torch.Size([3, 5])
+    """
     if _is_empty(tensor):
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
@@ -210,6 +275,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
     Raises:
         ValueError: fewer than two dimensions.
+
+    Example:
+        >>> import pydl
+        >>> w = pydl.nn.init.orthogonal_(pydl.empty(3, 3))
+        >>> pydl.allclose(w @ w.T, pydl.eye(3), atol=1e-5)
+        True
     """
     if tensor.dim() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -232,6 +303,11 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
 
     Raises:
         ValueError: other than two dimensions.
+
+    Example:
+        >>> import pydl
+        >>> int((pydl.nn.init.sparse_(pydl.empty(10, 2), sparsity=0.3) == 0).sum())
+        6
     """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")

@@ -34,12 +34,28 @@ def _register(hooks: Any, hook: Any, prepend: bool = False) -> RemovableHandle:
 
 
 def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Run ``hook(optimizer, args, kwargs)`` before the step of every optimizer."""
+    """Run ``hook(optimizer, args, kwargs)`` before the step of every optimizer.
+
+    Example:
+        >>> import pydl
+        >>> handle = pydl.optim.register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: print("about to step"))
+        >>> pydl.optim.SGD([pydl.zeros(1, requires_grad=True)]).step()
+        about to step
+        >>> handle.remove()
+    """
     return _register(_GLOBAL_PRE, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Run ``hook(optimizer, args, kwargs)`` after the step of every optimizer."""
+    """Run ``hook(optimizer, args, kwargs)`` after the step of every optimizer.
+
+    Example:
+        >>> import pydl
+        >>> handle = pydl.optim.register_optimizer_step_post_hook(lambda optimizer, args, kwargs: print("stepped"))
+        >>> pydl.optim.SGD([pydl.zeros(1, requires_grad=True)]).step()
+        stepped
+        >>> handle.remove()
+    """
     return _register(_GLOBAL_POST, hook)
 
 
@@ -77,6 +93,21 @@ class Optimizer:
     Raises:
         TypeError: ``params`` is one tensor or holds something else than tensors.
         ValueError: no parameters, a parameter twice, or one that is no leaf.
+
+    Example:
+        >>> import pydl
+        >>> class Sign(pydl.optim.Optimizer):
+        ...     def __init__(self, params, lr):
+        ...         super().__init__(params, {"lr": lr})
+        ...     def step(self, closure=None):
+        ...         for group in self.param_groups:
+        ...             for param in group["params"]:
+        ...                 param.data -= group["lr"] * param.grad.sign()
+        >>> w = pydl.zeros(2, requires_grad=True)
+        >>> w.grad = pydl.tensor([3.0, -0.1])
+        >>> Sign([w], lr=0.5).step()
+        >>> w.tolist()
+        [-0.5, 0.5]
     """
 
     param_groups: list[dict[str, Any]]

@@ -34,6 +34,11 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tens
 
     Raises:
         ValueError: ``decay`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> pydl.optim.swa_utils.get_ema_avg_fn(0.5)(pydl.tensor(1.0), pydl.tensor(3.0), 1)
+        tensor(2.)
     """
     _check_decay(decay)
 
@@ -48,6 +53,13 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], None
 
     Raises:
         ValueError: ``decay`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> mean = [pydl.tensor(1.0)]
+        >>> pydl.optim.swa_utils.get_ema_multi_avg_fn(0.5)(mean, [pydl.tensor(3.0)], 1)
+        >>> mean
+        [tensor(2.)]
     """
     _check_decay(decay)
 
@@ -63,7 +75,13 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], None
 
 
 def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
-    """``f(average, value, count)`` that returns the mean of ``count + 1`` values from that of ``count``."""
+    """``f(average, value, count)`` that returns the mean of ``count + 1`` values from that of ``count``.
+
+    Example:
+        >>> import pydl
+        >>> pydl.optim.swa_utils.get_swa_avg_fn()(pydl.tensor(1.0), pydl.tensor(4.0), 2)
+        tensor(2.)
+    """
 
     def average(averaged_param: Any, current_param: Any, num_averaged: Any) -> Any:
         return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
@@ -72,7 +90,15 @@ def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
 
 
 def get_swa_multi_avg_fn() -> Callable[[Any, Any, Any], None]:
-    """The same for lists of tensors, in place."""
+    """The same for lists of tensors, in place.
+
+    Example:
+        >>> import pydl
+        >>> mean = [pydl.tensor(1.0)]
+        >>> pydl.optim.swa_utils.get_swa_multi_avg_fn()(mean, [pydl.tensor(4.0)], 2)
+        >>> mean
+        [tensor(2.)]
+    """
 
     @pydl.no_grad()
     def average(averaged_param_list: Any, current_param_list: Any, num_averaged: Any) -> None:
@@ -164,6 +190,13 @@ def update_bn(loader: Iterable[Any], model: Any, device: Any = None) -> None:
         loader: gives batches, or lists and tuples whose first entry is one.
         model: whose statistics are set; its mode is kept.
         device: to which batches are moved. Default: they stay.
+
+    Example:
+        >>> import pydl
+        >>> net = pydl.nn.Sequential(pydl.nn.BatchNorm1d(1))
+        >>> pydl.optim.swa_utils.update_bn([pydl.tensor([[1.0], [3.0]])], net)
+        >>> net[0].running_mean
+        tensor([2.])
     """
     momenta = {}
     for module in model.modules():

@@ -173,6 +173,10 @@ PYDL_OP(
 The sliding blocks of images (N, C, H, W) or (C, H, W) as columns: (N, C * kernel elements, blocks).
 
 Raises RuntimeError for blocks that do not fit.
+
+Example:
+    >>> pydl.nn.functional.unfold(pydl.arange(9.0).reshape(1, 1, 3, 3), 2).shape
+    torch.Size([1, 4, 4])
 )doc");
 PYDL_OP(fold_columns,
         "fold(input: Tensor, output_size: int | Size, kernel_size: int | Size, dilation: int | Size = 1, padding: int | Size = 0, "
@@ -181,6 +185,10 @@ PYDL_OP(fold_columns,
 The transpose of `unfold`: images (N, C, *output_size) in which the columns (N, C * kernel elements, blocks) are added up.
 
 Raises RuntimeError for columns that do not fit.
+
+Example:
+    >>> pydl.nn.functional.fold(pydl.ones(1, 4, 4), (3, 3), 2)[0, 0, 1]
+    tensor([2., 4., 2.])
 )doc");
 
 }  // namespace pydl

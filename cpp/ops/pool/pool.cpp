@@ -319,6 +319,10 @@ PYDL_OP(max_pool_with_indices<1>,
         "dilation: int | Size = 1, ceil_mode: bool = False, return_indices: bool = False) -> tuple[Tensor, Tensor]",
         Nn, R"doc(
 `max_pool1d` and where in its plane each result stands, int64.
+
+Example:
+    >>> pydl.nn.functional.max_pool1d_with_indices(pydl.arange(4.0).reshape(1, 1, 4), 2)[1].flatten()
+    tensor([1, 3])
 )doc");
 PYDL_OP(max_pool<2>,
         "max_pool2d(input: Tensor, kernel_size: int | Size, stride: int | Size | None = None, padding: int | Size = 0, "
@@ -339,6 +343,10 @@ PYDL_OP(max_pool_with_indices<2>,
         "dilation: int | Size = 1, ceil_mode: bool = False, return_indices: bool = False) -> tuple[Tensor, Tensor]",
         Nn, R"doc(
 `max_pool2d` and where in its plane each result stands, int64.
+
+Example:
+    >>> pydl.nn.functional.max_pool2d_with_indices(pydl.arange(16.0).reshape(1, 1, 4, 4), 2)[1].flatten()
+    tensor([ 5,  7, 13, 15])
 )doc");
 PYDL_OP(max_pool<3>,
         "max_pool3d(input: Tensor, kernel_size: int | Size, stride: int | Size | None = None, padding: int | Size = 0, "
@@ -359,6 +367,10 @@ PYDL_OP(max_pool_with_indices<3>,
         "dilation: int | Size = 1, ceil_mode: bool = False, return_indices: bool = False) -> tuple[Tensor, Tensor]",
         Nn, R"doc(
 `max_pool3d` and where in its plane each result stands, int64.
+
+Example:
+    >>> pydl.nn.functional.max_pool3d_with_indices(pydl.arange(8.0).reshape(1, 1, 2, 2, 2), 2)[1].flatten()
+    tensor([7])
 )doc");
 PYDL_OP(avg_pool_1d,
         "avg_pool1d(input: Tensor, kernel_size: int | Size, stride: int | Size | None = None, padding: int | Size = 0, "
@@ -400,6 +412,10 @@ The mean of each window of input (N, C, H, W) or (C, H, W), with the windows of 
 zeros, or not at all if `count_include_pad` is False. `divisor_override` replaces the number of elements.
 
 Raises RuntimeError for windows that do not fit.
+
+Example:
+    >>> pydl.nn.functional.avg_pool2d(pydl.arange(16.0).reshape(1, 1, 4, 4), 2).flatten()
+    tensor([ 2.5000,  4.5000, 10.5000, 12.5000])
 )doc");
 PYDL_OP(adaptive_avg_pool<2>, "adaptive_avg_pool2d(input: Tensor, output_size: int | Size) -> Tensor", Nn, R"doc(
 Means of windows that divide input (N, C, H, W) or (C, H, W) evenly: result i covers i S / O to (i + 1) S / O of a side
@@ -421,6 +437,10 @@ The mean of each window of input (N, C, D, H, W) or (C, D, H, W), with the windo
 zeros, or not at all if `count_include_pad` is False. `divisor_override` replaces the number of elements.
 
 Raises RuntimeError for windows that do not fit.
+
+Example:
+    >>> pydl.nn.functional.avg_pool3d(pydl.arange(8.0).reshape(1, 1, 2, 2, 2), 2).flatten()
+    tensor([3.5000])
 )doc");
 PYDL_OP(adaptive_avg_pool<3>, "adaptive_avg_pool3d(input: Tensor, output_size: int | Size) -> Tensor", Nn, R"doc(
 Means of windows that divide input (N, C, D, H, W) or (C, D, H, W) evenly: result i covers i S / O to (i + 1) S / O of a side

@@ -52,6 +52,11 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
     Raises:
         ValueError: ``p`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.dropout2d(pydl.ones(1, 2, 1, 2), training=False).flatten()
+        tensor([1., 1., 1., 1.])
     """
     _check(p)
     if input.dim() not in (3, 4):
@@ -72,6 +77,11 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
     Raises:
         ValueError: ``p`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.dropout3d(pydl.ones(1, 1, 1, 1, 2), training=False)
+        tensor([[[[[1., 1.]]]]])
     """
     _check(p)
     if input.dim() not in (4, 5):
@@ -104,6 +114,12 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
 
     Raises:
         ValueError: ``p`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.feature_alpha_dropout(pydl.ones(1, 2, 2), training=False)
+        tensor([[[1., 1.],
+                 [1., 1.]]])
     """
     _check(p)
     if inplace:

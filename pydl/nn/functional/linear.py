@@ -18,6 +18,11 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
     Raises:
         RuntimeError: sizes that do not fit.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.bilinear(pydl.ones(1, 2), pydl.ones(1, 3), pydl.ones(4, 2, 3))
+        tensor([[6., 6., 6., 6.]])
     """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(f"bilinear(): batch sizes must agree, got {tuple(input1.shape)} and {tuple(input2.shape)}")
@@ -34,6 +39,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
     Raises:
         ValueError: ``p`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.dropout(pydl.ones(3), p=0.5, training=False)
+        tensor([1., 1., 1.])
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
@@ -58,6 +68,12 @@ def embedding(
 
     Raises:
         IndexError: a row that does not exist. ValueError: ``padding_idx`` outside the table.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.embedding(pydl.tensor([1, 0]), pydl.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[3., 4.],
+                [1., 2.]])
     """
     rows = weight.shape[0]
     if padding_idx is not None:

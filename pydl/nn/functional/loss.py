@@ -87,7 +87,13 @@ def nll_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Negative log-likelihood of classes. Shapes as in :func:`cross_entropy`, with input log-probabilities."""
+    """Negative log-likelihood of classes. Shapes as in :func:`cross_entropy`, with input log-probabilities.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.nll_loss(pydl.tensor([[-1.0, -2.0]]), pydl.tensor([1]))
+        tensor(2.)
+    """
     reduction = legacy_reduction(size_average, reduce, reduction)
     return _nn.nll_loss(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
 
@@ -129,7 +135,13 @@ def l1_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Absolute difference."""
+    """Absolute difference.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.l1_loss(pydl.tensor([1.0, 3.0]), pydl.zeros(2))
+        tensor(2.)
+    """
     _warn_broadcast("l1_loss", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is None:
@@ -145,7 +157,13 @@ def smooth_l1_loss(
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Tensor:
-    """``d**2 / (2 * beta)`` where ``d = |input - target|`` < ``beta``, else ``d - beta / 2`` (Girshick, 2015)."""
+    """``d**2 / (2 * beta)`` where ``d = |input - target|`` < ``beta``, else ``d - beta / 2`` (Girshick, 2015).
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.smooth_l1_loss(pydl.tensor([0.0, 3.0]), pydl.zeros(2))
+        tensor(1.2500)
+    """
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss(): beta must not be negative, got {beta}")
     _warn_broadcast("smooth_l1_loss", input, target)
@@ -155,7 +173,13 @@ def smooth_l1_loss(
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """``d**2 / 2`` where ``d = |input - target|`` < ``delta``, else ``delta * (d - delta / 2)`` (Huber, 1964)."""
+    """``d**2 / 2`` where ``d = |input - target|`` < ``delta``, else ``delta * (d - delta / 2)`` (Huber, 1964).
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.huber_loss(pydl.tensor([0.0, 3.0]), pydl.zeros(2))
+        tensor(1.2500)
+    """
     if delta <= 0:
         raise RuntimeError(f"huber_loss(): delta must be positive, got {delta}")
     _warn_broadcast("huber_loss", input, target)
@@ -174,6 +198,11 @@ def kl_div(
     """Kullback-Leibler divergence: ``target * (log(target) - input)``, input being log-probabilities.
 
     ``reduction="batchmean"`` divides the sum by the batch size, which is the divergence as defined.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.kl_div(pydl.tensor([[0.5, 0.5]]).log(), pydl.tensor([[1.0, 0.0]]), reduction="batchmean")
+        tensor(0.6931)
     """
     return _nn.kl_div(input, target, legacy_reduction(size_average, reduce, reduction), log_target)
 
@@ -190,6 +219,11 @@ def binary_cross_entropy(
 
     Raises:
         ValueError: different shapes. RuntimeError: an input outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.binary_cross_entropy(pydl.tensor([0.5, 0.5]), pydl.tensor([1.0, 0.0]))
+        tensor(0.6931)
     """
     if input.shape != target.shape:
         raise ValueError(
@@ -509,6 +543,11 @@ def multilabel_soft_margin_loss(
     """The mean over the classes of the cross-entropy between ``sigmoid(input)`` and ``target``, each with its weight.
 
     Shapes: input and target `(*, C)`, weight `(C)`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.multilabel_soft_margin_loss(pydl.zeros(1, 2), pydl.tensor([[1.0, 0.0]]))
+        tensor(0.6931)
     """
     loss = -(target * _nn.logsigmoid(input) + (1 - target) * _nn.logsigmoid(-input))
     if weight is not None:
@@ -623,7 +662,7 @@ def triplet_margin_loss(
     Example:
         >>> import pydl
         >>> pydl.nn.functional.triplet_margin_loss(pydl.zeros(1, 1), pydl.zeros(1, 1), pydl.zeros(1, 1))
-        tensor(1.)
+        tensor(1.0000)
     """
     return triplet_margin_with_distance_loss(
         anchor,
@@ -650,6 +689,12 @@ def triplet_margin_with_distance_loss(
 
     Raises:
         ValueError: a margin that is not positive. RuntimeError: inputs of different numbers of dims.
+
+    Example:
+        >>> import pydl
+        >>> a, p, n = pydl.zeros(1, 2), pydl.ones(1, 2), pydl.full((1, 2), 5.0)
+        >>> pydl.nn.functional.triplet_margin_with_distance_loss(a, p, n)
+        tensor(0.)
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction")

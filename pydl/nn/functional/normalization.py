@@ -64,6 +64,11 @@ def instance_norm(
 
     Raises:
         ValueError: one value per channel and sample. RuntimeError: sizes that do not fit.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.instance_norm(pydl.tensor([[[1.0, 3.0]]])).round()
+        tensor([[[-1.,  1.]]])
     """
     if use_input_stats and input.dim() > 1:
         _require_several(input, input[:1, :1].numel() if input.numel() else 0, "spatial element")
@@ -102,6 +107,11 @@ def rms_norm(
 
     Raises:
         RuntimeError: sizes that do not fit.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.rms_norm(pydl.tensor([3.0, 4.0]), (2,))
+        tensor([0.8485, 1.1314])
     """
     return pydl.rms_norm(input, normalized_shape, weight, eps)
 
@@ -115,6 +125,11 @@ def group_norm(
 
     Raises:
         ValueError: one value per group. RuntimeError: sizes that do not fit.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.group_norm(pydl.tensor([[1.0, 3.0, 2.0, 2.0]]), 2).round()
+        tensor([[-1.,  1.,  0.,  0.]])
     """
     if input.dim() < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
@@ -130,6 +145,12 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 
     Raises:
         ValueError: an input without dims after the channels.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.local_response_norm(pydl.ones(1, 2, 3), 2, alpha=0.0)
+        tensor([[[1., 1., 1.],
+                 [1., 1., 1.]]])
     """
     if input.dim() < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")

@@ -139,49 +139,112 @@ def _filled(output_size: Any, input: Tensor, dims: int) -> Any:
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
-    """Means of ``output_size`` windows that divide `(N, C, L)` evenly."""
+    """Means of ``output_size`` windows that divide `(N, C, L)` evenly.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(4.0).reshape(1, 1, 4)
+        >>> pydl.nn.functional.adaptive_avg_pool1d(x, 1)
+        tensor([[[1.5000]]])
+    """
     return _core.adaptive_avg_pool1d(input, _filled(output_size, input, 1))
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
-    """Means of windows that divide `(N, C, H, W)` evenly into ``output_size``; None keeps a side."""
+    """Means of windows that divide `(N, C, H, W)` evenly into ``output_size``; None keeps a side.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(16.0).reshape(1, 1, 4, 4)
+        >>> pydl.nn.functional.adaptive_avg_pool2d(x, 1)
+        tensor([[[[7.5000]]]])
+    """
     return _core.adaptive_avg_pool2d(input, _filled(output_size, input, 2))
 
 
 def adaptive_avg_pool3d(input: Tensor, output_size: Sizes) -> Tensor:
-    """Means of windows that divide `(N, C, D, H, W)` evenly into ``output_size``; None keeps a side."""
+    """Means of windows that divide `(N, C, D, H, W)` evenly into ``output_size``; None keeps a side.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(64.0).reshape(1, 1, 4, 4, 4)
+        >>> pydl.nn.functional.adaptive_avg_pool3d(x, 1)
+        tensor([[[[[31.5000]]]]])
+    """
     return _core.adaptive_avg_pool3d(input, _filled(output_size, input, 3))
 
 
 def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """Maxima and their places of windows that divide `(N, C, L)` evenly."""
+    """Maxima and their places of windows that divide `(N, C, L)` evenly.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(4.0).reshape(1, 1, 4)
+        >>> pydl.nn.functional.adaptive_max_pool1d_with_indices(x, 1)[1]
+        tensor([[[3]]])
+    """
     return pydl.adaptive_max_pool1d(input, _filled(output_size, input, 1))
 
 
 def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """Maxima and their places of windows that divide `(N, C, H, W)` evenly; None keeps a side."""
+    """Maxima and their places of windows that divide `(N, C, H, W)` evenly; None keeps a side.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(16.0).reshape(1, 1, 4, 4)
+        >>> pydl.nn.functional.adaptive_max_pool2d_with_indices(x, 1)[1]
+        tensor([[[[15]]]])
+    """
     return _core.adaptive_max_pool2d_with_indices(input, _filled(output_size, input, 2))
 
 
 def adaptive_max_pool3d_with_indices(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """Maxima and their places of windows that divide `(N, C, D, H, W)` evenly; None keeps a side."""
+    """Maxima and their places of windows that divide `(N, C, D, H, W)` evenly; None keeps a side.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(64.0).reshape(1, 1, 4, 4, 4)
+        >>> pydl.nn.functional.adaptive_max_pool3d_with_indices(x, 1)[1]
+        tensor([[[[[63]]]]])
+    """
     return _core.adaptive_max_pool3d_with_indices(input, _filled(output_size, input, 3))
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """Maxima of ``output_size`` windows that divide `(N, C, L)` evenly; with ``return_indices`` also their places."""
+    """Maxima of ``output_size`` windows that divide `(N, C, L)` evenly; with ``return_indices`` also their places.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(4.0).reshape(1, 1, 4)
+        >>> pydl.nn.functional.adaptive_max_pool1d(x, 1)
+        tensor([[[3.]]])
+    """
     values, places = adaptive_max_pool1d_with_indices(input, output_size)
     return (values, places) if return_indices else values
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """Maxima of windows that divide `(N, C, H, W)` evenly; with ``return_indices`` also their places."""
+    """Maxima of windows that divide `(N, C, H, W)` evenly; with ``return_indices`` also their places.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(16.0).reshape(1, 1, 4, 4)
+        >>> pydl.nn.functional.adaptive_max_pool2d(x, 1)
+        tensor([[[[15.]]]])
+    """
     values, places = adaptive_max_pool2d_with_indices(input, output_size)
     return (values, places) if return_indices else values
 
 
 def adaptive_max_pool3d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """Maxima of windows that divide `(N, C, D, H, W)` evenly; with ``return_indices`` also their places."""
+    """Maxima of windows that divide `(N, C, D, H, W)` evenly; with ``return_indices`` also their places.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(64.0).reshape(1, 1, 4, 4, 4)
+        >>> pydl.nn.functional.adaptive_max_pool3d(x, 1)
+        tensor([[[[[63.]]]]])
+    """
     values, places = adaptive_max_pool3d_with_indices(input, output_size)
     return (values, places) if return_indices else values
 
@@ -215,7 +278,13 @@ def fractional_max_pool2d_with_indices(
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> Any:
-    """Maxima and their places of pseudo-random overlapping windows; see :func:`fractional_max_pool2d`."""
+    """Maxima and their places of pseudo-random overlapping windows; see :func:`fractional_max_pool2d`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.fractional_max_pool2d_with_indices(pydl.ones(1, 1, 4, 4), 2, output_size=3)[1].shape
+        torch.Size([1, 1, 3, 3])
+    """
     return _fractional(2, input, kernel_size, output_size, output_ratio, _random_samples)
 
 
@@ -227,7 +296,13 @@ def fractional_max_pool3d_with_indices(
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> Any:
-    """Maxima and their places of pseudo-random overlapping windows; see :func:`fractional_max_pool3d`."""
+    """Maxima and their places of pseudo-random overlapping windows; see :func:`fractional_max_pool3d`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.fractional_max_pool3d_with_indices(pydl.ones(1, 1, 4, 4, 4), 2, output_size=3)[1].shape
+        torch.Size([1, 1, 3, 3, 3])
+    """
     return _fractional(3, input, kernel_size, output_size, output_ratio, _random_samples)
 
 
@@ -250,6 +325,11 @@ def fractional_max_pool2d(
 
     Raises:
         ValueError: neither size nor ratio, or a ratio outside (0, 1). RuntimeError: windows that do not fit.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.fractional_max_pool2d(pydl.ones(1, 1, 4, 4), 2, output_size=3).shape
+        torch.Size([1, 1, 3, 3])
     """
     values, places = _fractional(2, input, kernel_size, output_size, output_ratio, _random_samples)
     return (values, places) if return_indices else values
@@ -269,6 +349,11 @@ def fractional_max_pool3d(
 
     Raises:
         ValueError: neither size nor ratio, or a ratio outside (0, 1). RuntimeError: windows that do not fit.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.fractional_max_pool3d(pydl.ones(1, 1, 4, 4, 4), 2, output_size=3).shape
+        torch.Size([1, 1, 3, 3, 3])
     """
     values, places = _fractional(3, input, kernel_size, output_size, output_ratio, _random_samples)
     return (values, places) if return_indices else values
@@ -287,21 +372,42 @@ def _lp(dims: int, input: Tensor, norm_type: float, kernel_size: Size, stride: S
 def lp_pool1d(
     input: Tensor, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:
-    """The ``norm_type``-norm (without absolute values) of each window of `(N, C, L)` or `(C, L)`."""
+    """The ``norm_type``-norm (without absolute values) of each window of `(N, C, L)` or `(C, L)`.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.ones(1, 1, 4)
+        >>> pydl.nn.functional.lp_pool1d(x, 1.0, 2).flatten()
+        tensor([2., 2.])
+    """
     return _lp(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(
     input: Tensor, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:
-    """The ``norm_type``-norm (without absolute values) of each window of `(N, C, H, W)` or `(C, H, W)`."""
+    """The ``norm_type``-norm (without absolute values) of each window of `(N, C, H, W)` or `(C, H, W)`.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.ones(1, 1, 4, 4)
+        >>> pydl.nn.functional.lp_pool2d(x, 1.0, 2).flatten()
+        tensor([4., 4., 4., 4.])
+    """
     return _lp(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(
     input: Tensor, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:
-    """The ``norm_type``-norm (without absolute values) of each window of `(N, C, D, H, W)` or `(C, D, H, W)`."""
+    """The ``norm_type``-norm (without absolute values) of each window of `(N, C, D, H, W)` or `(C, D, H, W)`.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.ones(1, 1, 4, 4, 4)
+        >>> pydl.nn.functional.lp_pool3d(x, 1.0, 2).flatten()
+        tensor([8., 8., 8., 8., 8., 8., 8., 8.])
+    """
     return _lp(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -387,6 +493,13 @@ def max_unpool2d(
 
     Raises:
         RuntimeError: shapes that differ, a place outside. ValueError: an ``output_size`` that no pooling reaches.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(16.0).reshape(1, 1, 4, 4)
+        >>> y, places = pydl.nn.functional.max_pool2d(x, 2, return_indices=True)
+        >>> pydl.nn.functional.max_unpool2d(y, places, 2).shape
+        torch.Size([1, 1, 4, 4])
     """
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
@@ -403,5 +516,12 @@ def max_unpool3d(
 
     Raises:
         RuntimeError: shapes that differ, a place outside. ValueError: an ``output_size`` that no pooling reaches.
+
+    Example:
+        >>> import pydl
+        >>> x = pydl.arange(64.0).reshape(1, 1, 4, 4, 4)
+        >>> y, places = pydl.nn.functional.max_pool3d(x, 2, return_indices=True)
+        >>> pydl.nn.functional.max_unpool3d(y, places, 2).shape
+        torch.Size([1, 1, 4, 4, 4])
     """
     return _unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -110,13 +110,33 @@ def _lies(input: Tensor, layout: Any) -> bool:
 def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
-    """:func:`interpolate` under its old name."""
+    """:func:`interpolate` under its old name.
+
+    Example:
+        >>> import pydl
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     y = pydl.nn.functional.upsample(pydl.ones(1, 1, 1, 1), scale_factor=2)
+        >>> y.flatten()
+        tensor([1., 1., 1., 1.])
+    """
     warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """:func:`interpolate` in mode ``'nearest'``."""
+    """:func:`interpolate` in mode ``'nearest'``.
+
+    Example:
+        >>> import pydl
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     y = pydl.nn.functional.upsample_nearest(pydl.ones(1, 1, 1, 1), scale_factor=2)
+        >>> y.flatten()
+        tensor([1., 1., 1., 1.])
+    """
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
     )
@@ -124,7 +144,17 @@ def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) 
 
 
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """:func:`interpolate` in mode ``'bilinear'`` with aligned corners."""
+    """:func:`interpolate` in mode ``'bilinear'`` with aligned corners.
+
+    Example:
+        >>> import pydl
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     y = pydl.nn.functional.upsample_bilinear(pydl.ones(1, 1, 1, 1), scale_factor=2)
+        >>> y.flatten()
+        tensor([1., 1., 1., 1.])
+    """
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
     )
@@ -262,6 +292,11 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
     Raises:
         RuntimeError: fewer than three dims, or a height or width that ``r`` does not divide.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.pixel_unshuffle(pydl.arange(4.0).reshape(1, 1, 2, 2), 2).flatten()
+        tensor([0., 1., 2., 3.])
     """
     r = _factor("pixel_unshuffle", input, downscale_factor)
     *batch, channels, height, width = input.shape
@@ -311,5 +346,11 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 
 
 def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """:func:`channel_shuffle`."""
+    """:func:`channel_shuffle`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.functional.native_channel_shuffle(pydl.arange(4.0).reshape(1, 4, 1), 2).flatten()
+        tensor([0., 2., 1., 3.])
+    """
     return channel_shuffle(input, groups)

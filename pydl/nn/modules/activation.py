@@ -152,7 +152,7 @@ class GELU(Module):
     Example:
         >>> import pydl
         >>> pydl.nn.GELU()(pydl.tensor([-2.0, 0.0, 3.0]))
-        tensor([-0.0455,  0.0000,  2.9959])
+        tensor([-0.0455,  0.0000,  2.9960])
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -531,7 +531,13 @@ class Softmax(Module):
 
 
 class Softmin(Softmax):
-    """:class:`Softmax` of ``-x``."""
+    """:class:`Softmax` of ``-x``.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.Softmin(dim=0)(pydl.zeros(2))
+        tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The probabilities."""
@@ -539,7 +545,13 @@ class Softmin(Softmax):
 
 
 class LogSoftmax(Softmax):
-    """Logarithm of :class:`Softmax`, without overflow."""
+    """Logarithm of :class:`Softmax`, without overflow.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.LogSoftmax(dim=0)(pydl.zeros(2))
+        tensor([-0.6931, -0.6931])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The log-probabilities."""
@@ -550,7 +562,13 @@ class LogSoftmax(Softmax):
 
 
 class Softmax2d(Module):
-    """:class:`Softmax` over the channels of (N, C, H, W) or (C, H, W)."""
+    """:class:`Softmax` over the channels of (N, C, H, W) or (C, H, W).
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.Softmax2d()(pydl.zeros(1, 2, 1, 1)).flatten()
+        tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The probabilities."""

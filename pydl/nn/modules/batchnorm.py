@@ -163,7 +163,7 @@ class BatchNorm2d(_BatchNorm):
 
     Example:
         >>> import pydl
-        >>> pydl.nn.BatchNorm2d(2).eval()(pydl.ones(1, 2, 1, 1)).flatten()
+        >>> pydl.nn.BatchNorm2d(2).eval()(pydl.ones(1, 2, 1, 1)).flatten().detach()
         tensor([1.0000, 1.0000])
     """
 

@@ -504,7 +504,7 @@ class TripletMarginLoss(_Loss):
     Example:
         >>> import pydl
         >>> pydl.nn.TripletMarginLoss()(pydl.zeros(1, 1), pydl.zeros(1, 1), pydl.zeros(1, 1))
-        tensor(1.)
+        tensor(1.0000)
     """
 
     def __init__(

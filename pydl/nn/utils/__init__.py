@@ -75,7 +75,16 @@ def get_total_norm(
 
 
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
-    """Scale the gradients by ``max_norm / total_norm`` where that makes them smaller."""
+    """Scale the gradients by ``max_norm / total_norm`` where that makes them smaller.
+
+    Example:
+        >>> import pydl
+        >>> w = pydl.zeros(2, requires_grad=True)
+        >>> w.grad = pydl.tensor([3.0, 4.0])
+        >>> pydl.nn.utils.clip_grads_with_norm_(w, 1.0, pydl.tensor(5.0))
+        >>> w.grad
+        tensor([0.6000, 0.8000])
+    """
     factor = float(max_norm) / (total_norm + 1e-6)
     factor = factor.clamp(max=1.0)
     with pydl.no_grad():
@@ -124,7 +133,16 @@ def clip_grad_norm(
 
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
-    """Limit each element of the gradients to ``[-clip_value, clip_value]``."""
+    """Limit each element of the gradients to ``[-clip_value, clip_value]``.
+
+    Example:
+        >>> import pydl
+        >>> w = pydl.zeros(2, requires_grad=True)
+        >>> w.grad = pydl.tensor([3.0, -4.0])
+        >>> pydl.nn.utils.clip_grad_value_(w, 1.0)
+        >>> w.grad
+        tensor([ 1., -1.])
+    """
     limit = float(clip_value)
     with pydl.no_grad():
         for param in _with_grad(parameters):
@@ -147,6 +165,13 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
     Raises:
         TypeError: ``vec`` is no tensor.
+
+    Example:
+        >>> import pydl
+        >>> w = pydl.nn.Parameter(pydl.zeros(2))
+        >>> pydl.nn.utils.vector_to_parameters(pydl.tensor([1.0, 2.0]), [w])
+        >>> w.tolist()
+        [1.0, 2.0]
     """
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
@@ -190,12 +215,28 @@ def _convert_convolutions(module: Any, memory_format: Any, dims: int) -> Any:
 
 
 def convert_conv2d_weight_memory_format(module: Any, memory_format: Any) -> Any:
-    """Lay out the weights of all 2-d convolutions in ``memory_format``. Returns ``module``."""
+    """Lay out the weights of all 2-d convolutions in ``memory_format``. Returns ``module``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.Conv2d(4, 2, 3)
+        >>> _ = pydl.nn.utils.convert_conv2d_weight_memory_format(layer, pydl.channels_last)
+        >>> layer.weight.is_contiguous(memory_format=pydl.channels_last)
+        True
+    """
     return _convert_convolutions(module, memory_format, 2)
 
 
 def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:
-    """Lay out the weights of all 3-d convolutions in ``memory_format``. Returns ``module``."""
+    """Lay out the weights of all 3-d convolutions in ``memory_format``. Returns ``module``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.Conv3d(4, 2, 3)
+        >>> _ = pydl.nn.utils.convert_conv3d_weight_memory_format(layer, pydl.channels_last_3d)
+        >>> layer.weight.is_contiguous(memory_format=pydl.channels_last_3d)
+        True
+    """
     return _convert_convolutions(module, memory_format, 3)
 
 

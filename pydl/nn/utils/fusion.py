@@ -46,6 +46,13 @@ def fuse_conv_bn_weights(
         bn_rm, bn_rv, bn_eps: running mean and variance, and epsilon.
         bn_w, bn_b: gain and offset of the normalisation.
         transpose: the convolution is transposed: outputs are its weight's second dim. Default: ``False``.
+
+    Example:
+        >>> import pydl
+        >>> one = pydl.ones(1)
+        >>> w, b = pydl.nn.utils.fuse_conv_bn_weights(pydl.ones(1, 1, 1), None, one, 4 * one, 0.0, one, one)
+        >>> w.item(), b.item()
+        (0.5, 0.5)
     """
     factor, shift = _scale_and_shift(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
     shape = [1] * conv_w.ndim
@@ -90,6 +97,13 @@ def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
 
     Raises:
         AssertionError: a module is in training mode, or there are no running statistics.
+
+    Example:
+        >>> import pydl
+        >>> conv, bn = pydl.nn.Conv2d(1, 2, 3).eval(), pydl.nn.BatchNorm2d(2).eval()
+        >>> x = pydl.randn(1, 1, 5, 5)
+        >>> pydl.allclose(pydl.nn.utils.fuse_conv_bn_eval(conv, bn)(x), bn(conv(x)), atol=1e-5)
+        True
     """
     weights = fuse_conv_bn_weights(
         conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose
@@ -103,6 +117,13 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
 
     Raises:
         AssertionError: a module is in training mode, there are no running statistics, or the sizes differ.
+
+    Example:
+        >>> import pydl
+        >>> linear, bn = pydl.nn.Linear(3, 2).eval(), pydl.nn.BatchNorm1d(2).eval()
+        >>> x = pydl.randn(4, 3)
+        >>> pydl.allclose(pydl.nn.utils.fuse_linear_bn_eval(linear, bn)(x), bn(linear(x)), atol=1e-5)
+        True
     """
     if not (linear.out_features == bn.num_features or bn.num_features == 1):
         raise AssertionError(

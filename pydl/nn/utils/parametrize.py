@@ -67,6 +67,14 @@ class ParametrizationList(ModuleList):
 
     Raises:
         ValueError: no modules, or a ``right_inverse`` or ``forward`` that changes type, dtype or shape.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.parametrizations.weight_norm(pydl.nn.Linear(2, 2))
+        >>> layer.parametrizations.weight
+        ParametrizationList(
+          (0): _WeightNorm()
+        )
     """
 
     original: Tensor
@@ -271,7 +279,14 @@ def _check_next(value: Any, parametrization: Any) -> None:
 
 
 def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
-    """Whether the module has parametrized tensors, or this one is."""
+    """Whether the module has parametrized tensors, or this one is.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.parametrizations.weight_norm(pydl.nn.Linear(2, 2))
+        >>> pydl.nn.utils.parametrize.is_parametrized(layer), pydl.nn.utils.parametrize.is_parametrized(layer, "bias")
+        (True, False)
+    """
     chains = getattr(module, "parametrizations", None)
     if not isinstance(chains, ModuleDict):
         return False
@@ -286,6 +301,12 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
 
     Raises:
         ValueError: it is not parametrized, or is computed from several tensors with ``leave_parametrized=False``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.parametrizations.weight_norm(pydl.nn.Linear(2, 2))
+        >>> pydl.nn.utils.parametrize.remove_parametrizations(layer, "weight")
+        Linear(in_features=2, out_features=2, bias=True)
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -310,7 +331,14 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
 
 
 def type_before_parametrizations(module: Any) -> type:
-    """The class of the module before anything was parametrized."""
+    """The class of the module before anything was parametrized.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.parametrizations.weight_norm(pydl.nn.Linear(2, 2))
+        >>> pydl.nn.utils.parametrize.type_before_parametrizations(layer).__name__
+        'Linear'
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
@@ -319,6 +347,13 @@ def transfer_parametrizations_and_params(from_module: Any, to_module: Any, tenso
 
     Returns:
         ``to_module``.
+
+    Example:
+        >>> import pydl
+        >>> source = pydl.nn.utils.parametrizations.weight_norm(pydl.nn.Linear(2, 2))
+        >>> target = pydl.nn.utils.parametrize.transfer_parametrizations_and_params(source, pydl.nn.Linear(2, 2))
+        >>> pydl.equal(source.weight, target.weight)
+        True
     """
     if not is_parametrized(from_module):
         return to_module

@@ -37,6 +37,15 @@ class BasePruningMethod(ABC):
 
     ``PRUNING_TYPE`` is ``"global"`` (the whole mask is given), ``"unstructured"`` (elements) or ``"structured"``
     (slices along ``self.dim``); it says to which part of a pruned tensor a further method applies.
+
+    Example:
+        >>> import pydl
+        >>> class Odd(pydl.nn.utils.prune.BasePruningMethod):
+        ...     PRUNING_TYPE = "unstructured"
+        ...     def compute_mask(self, t, default_mask):
+        ...         return default_mask * (pydl.arange(t.numel()) % 2 == 0)
+        >>> Odd().prune(pydl.ones(3))
+        tensor([1., 0., 1.])
     """
 
     _tensor_name: str
@@ -134,7 +143,16 @@ class BasePruningMethod(ABC):
 
 
 class PruningContainer(BasePruningMethod):
-    """Several methods on one parameter, each on what those before left."""
+    """Several methods on one parameter, each on what those before left.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.Linear(3, 1)
+        >>> _ = pydl.nn.utils.prune.l1_unstructured(layer, "weight", amount=1)
+        >>> _ = pydl.nn.utils.prune.l1_unstructured(layer, "weight", amount=1)
+        >>> len(next(iter(layer._forward_pre_hooks.values())))
+        2
+    """
 
     def __init__(self, *args: Any) -> None:
         self._pruning_methods: tuple[Any, ...] = ()
@@ -192,7 +210,13 @@ class PruningContainer(BasePruningMethod):
 
 
 class Identity(BasePruningMethod):
-    """Prunes nothing, but makes the mask."""
+    """Prunes nothing, but makes the mask.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.prune.Identity().prune(pydl.ones(2))
+        tensor([1., 1.])
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -234,7 +258,13 @@ def _dropped(mask: Any, chosen: Any) -> Any:
 
 
 class RandomUnstructured(_Share):
-    """Prunes elements at random; ``amount`` is a number of them or a share."""
+    """Prunes elements at random; ``amount`` is a number of them or a share.
+
+    Example:
+        >>> import pydl
+        >>> int((pydl.nn.utils.prune.RandomUnstructured(amount=2).prune(pydl.ones(5)) == 0).sum())
+        2
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -245,7 +275,13 @@ class RandomUnstructured(_Share):
 
 
 class L1Unstructured(_Share):
-    """Prunes the elements of least magnitude; ``amount`` is a number of them or a share."""
+    """Prunes the elements of least magnitude; ``amount`` is a number of them or a share.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.prune.L1Unstructured(amount=1).prune(pydl.tensor([3.0, -1.0, 2.0])).abs()
+        tensor([3., 0., 2.])
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -292,14 +328,27 @@ class _Slices(_Share):
 
 
 class RandomStructured(_Slices):
-    """Prunes slices along ``dim`` at random."""
+    """Prunes slices along ``dim`` at random.
+
+    Example:
+        >>> import pydl
+        >>> int((pydl.nn.utils.prune.RandomStructured(amount=1, dim=0).prune(pydl.ones(3, 2)) == 0).sum())
+        2
+    """
 
     def _scores(self, t: Any) -> Any:
         return pydl.rand(t.shape[self.dim])
 
 
 class LnStructured(_Slices):
-    """Prunes the slices along ``dim`` of least ``n``-norm."""
+    """Prunes the slices along ``dim`` of least ``n``-norm.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.prune.LnStructured(amount=1, n=1, dim=0).prune(pydl.tensor([[1.0, 1.0], [5.0, 5.0]]))
+        tensor([[0., 0.],
+                [5., 5.]])
+    """
 
     def __init__(self, amount: float, n: float | str, dim: int = -1) -> None:
         super().__init__(amount, dim)
@@ -311,7 +360,13 @@ class LnStructured(_Slices):
 
 
 class CustomFromMask(BasePruningMethod):
-    """Prunes with a given mask."""
+    """Prunes with a given mask.
+
+    Example:
+        >>> import pydl
+        >>> pydl.nn.utils.prune.CustomFromMask(pydl.tensor([1, 0])).prune(pydl.ones(2))
+        tensor([1., 0.])
+    """
 
     PRUNING_TYPE = "global"
 
@@ -328,7 +383,14 @@ class CustomFromMask(BasePruningMethod):
 
 
 def identity(module: Any, name: str) -> Any:
-    """Give parameter ``name`` a mask of ones. Returns ``module``."""
+    """Give parameter ``name`` a mask of ones. Returns ``module``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.prune.identity(pydl.nn.Linear(2, 1), "weight")
+        >>> sorted(layer.state_dict())
+        ['bias', 'weight_mask', 'weight_orig']
+    """
     Identity.apply(module, name)
     return module
 
@@ -361,7 +423,14 @@ def l1_unstructured(module: Any, name: str, amount: float, importance_scores: Te
 
 
 def random_structured(module: Any, name: str, amount: float, dim: int) -> Any:
-    """Prune slices along ``dim`` of parameter ``name`` at random. Returns ``module``."""
+    """Prune slices along ``dim`` of parameter ``name`` at random. Returns ``module``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.prune.random_structured(pydl.nn.Linear(4, 3), "weight", amount=2, dim=1)
+        >>> int((layer.weight == 0).all(dim=0).sum())
+        2
+    """
     RandomStructured.apply(module, name, amount, dim)
     return module
 
@@ -369,7 +438,14 @@ def random_structured(module: Any, name: str, amount: float, dim: int) -> Any:
 def ln_structured(
     module: Any, name: str, amount: float, n: float | str, dim: int, importance_scores: Tensor | None = None
 ) -> Any:
-    """Prune the slices along ``dim`` of parameter ``name`` of least ``n``-norm. Returns ``module``."""
+    """Prune the slices along ``dim`` of parameter ``name`` of least ``n``-norm. Returns ``module``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.prune.ln_structured(pydl.nn.Linear(4, 3), "weight", amount=1, n=2, dim=0)
+        >>> int((layer.weight == 0).all(dim=1).sum())
+        1
+    """
     LnStructured.apply(module, name, amount, n, dim, importance_scores=importance_scores)
     return module
 
@@ -385,6 +461,14 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
 
     Raises:
         TypeError: the arguments are no such things, or the method is structured.
+
+    Example:
+        >>> import pydl
+        >>> net = pydl.nn.Sequential(pydl.nn.Linear(4, 4), pydl.nn.Linear(4, 2))
+        >>> pairs = [(net[0], "weight"), (net[1], "weight")]
+        >>> pydl.nn.utils.prune.global_unstructured(pairs, pydl.nn.utils.prune.L1Unstructured, amount=6)
+        >>> sum(int((layer.weight == 0).sum()) for layer in net)
+        6
     """
     parameters = list(parameters)
     scores = {} if importance_scores is None else importance_scores
@@ -414,7 +498,14 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
 
 
 def custom_from_mask(module: Any, name: str, mask: Any) -> Any:
-    """Prune parameter ``name`` with a mask of zeros and ones. Returns ``module``."""
+    """Prune parameter ``name`` with a mask of zeros and ones. Returns ``module``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.prune.custom_from_mask(pydl.nn.Linear(2, 1), "weight", pydl.tensor([[1, 0]]))
+        >>> layer.weight[0, 1].item() == 0
+        True
+    """
     CustomFromMask.apply(module, name, mask)
     return module
 
@@ -424,6 +515,12 @@ def remove(module: Any, name: str) -> Any:
 
     Raises:
         ValueError: it is not pruned.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.prune.l1_unstructured(pydl.nn.Linear(2, 1), "weight", amount=1)
+        >>> sorted(pydl.nn.utils.prune.remove(layer, "weight").state_dict())
+        ['bias', 'weight']
     """
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:

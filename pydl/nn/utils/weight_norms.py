@@ -50,6 +50,15 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
 
     Raises:
         RuntimeError: the weight is normalised already.
+
+    Example:
+        >>> import pydl
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     layer = pydl.nn.utils.weight_norm(pydl.nn.Linear(2, 3))
+        >>> layer.weight_g.shape
+        torch.Size([3, 1])
     """
     warnings.warn(
         "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
@@ -73,6 +82,15 @@ def remove_weight_norm(module: Any, name: str = "weight") -> Any:
 
     Raises:
         ValueError: there is no weight norm on it.
+
+    Example:
+        >>> import pydl
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     layer = pydl.nn.utils.weight_norm(pydl.nn.Linear(2, 3))
+        >>> list(pydl.nn.utils.remove_weight_norm(layer).state_dict())
+        ['bias', 'weight']
     """
     key, hook = _hook_of(module, name, _WeightNormHook)
     if hook is None:
@@ -133,6 +151,12 @@ def spectral_norm(
 
     Raises:
         ValueError: ``n_power_iterations`` is not positive. RuntimeError: the weight is normalised already.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.spectral_norm(pydl.nn.Linear(2, 3))
+        >>> sorted(layer.state_dict())
+        ['bias', 'weight_orig', 'weight_u', 'weight_v']
     """
     if n_power_iterations <= 0:
         raise ValueError(f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}")
@@ -158,6 +182,12 @@ def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
 
     Raises:
         ValueError: there is no spectral norm on it.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.utils.spectral_norm(pydl.nn.Linear(2, 3))
+        >>> sorted(pydl.nn.utils.remove_spectral_norm(layer).state_dict())
+        ['bias', 'weight']
     """
     key, hook = _hook_of(module, name, _SpectralNormHook)
     if hook is None:

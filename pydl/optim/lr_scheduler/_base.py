@@ -19,6 +19,16 @@ class LRScheduler:
 
     Raises:
         TypeError: no optimizer. KeyError: going on with groups that have no ``"initial_lr"``.
+
+    Example:
+        >>> import pydl
+        >>> class Halving(pydl.optim.lr_scheduler.LRScheduler):
+        ...     def get_lr(self):
+        ...         return [base / 2**self.last_epoch for base in self.base_lrs]
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = Halving(optimizer)
+        >>> optimizer.step(); schedule.step(); schedule.get_last_lr()
+        [0.5]
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:

@@ -58,7 +58,20 @@ def _is_function(value: Any) -> bool:
 
 
 class StepLR(LRScheduler):
-    """Multiplied by ``gamma`` every ``step_size`` epochs."""
+    """Multiplied by ``gamma`` every ``step_size`` epochs.
+
+    Example:
+        >>> import pydl
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = pydl.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+        >>> rates = []
+        >>> for _ in range(4):
+        ...     rates += [round(rate, 3) for rate in schedule.get_last_lr()]
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [1.0, 1.0, 0.5, 0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size = step_size
@@ -76,7 +89,20 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """Multiplied by ``gamma`` at each epoch of ``milestones``."""
+    """Multiplied by ``gamma`` at each epoch of ``milestones``.
+
+    Example:
+        >>> import pydl
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = pydl.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+        >>> rates = []
+        >>> for _ in range(4):
+        ...     rates += [round(rate, 3) for rate in schedule.get_last_lr()]
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [1.0, 0.5, 0.5, 0.25]
+    """
 
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
@@ -95,7 +121,20 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Multiplied by ``gamma`` every epoch."""
+    """Multiplied by ``gamma`` every epoch.
+
+    Example:
+        >>> import pydl
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = pydl.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+        >>> rates = []
+        >>> for _ in range(4):
+        ...     rates += [round(rate, 3) for rate in schedule.get_last_lr()]
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [1.0, 0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -114,6 +153,18 @@ class LinearLR(LRScheduler):
 
     Raises:
         ValueError: ``start_factor`` outside (0, 1] or ``end_factor`` outside [0, 1].
+
+    Example:
+        >>> import pydl
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = pydl.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+        >>> rates = []
+        >>> for _ in range(4):
+        ...     rates += [round(rate, 3) for rate in schedule.get_last_lr()]
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [0.25, 0.5, 0.75, 1.0]
     """
 
     def __init__(
@@ -149,7 +200,20 @@ class LinearLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the first rate to ``eta_min`` in ``T_max`` epochs (Loshchilov and Hutter, ICLR 2017)."""
+    """Half a cosine from the first rate to ``eta_min`` in ``T_max`` epochs (Loshchilov and Hutter, ICLR 2017).
+
+    Example:
+        >>> import pydl
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = pydl.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+        >>> rates = []
+        >>> for _ in range(4):
+        ...     rates += [round(rate, 3) for rate in schedule.get_last_lr()]
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [1.0, 0.854, 0.5, 0.146]
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = T_max

@@ -38,6 +38,13 @@ class OneCycleLR(LRScheduler):
 
     Raises:
         ValueError: a length, part or strategy that makes no sense; more steps than ``total_steps``.
+
+    Example:
+        >>> import pydl
+        >>> optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = pydl.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, cycle_momentum=False)
+        >>> [round(rate, 3) for rate in schedule.get_last_lr()]
+        [0.04]
     """
 
     def __init__(

@@ -1,0 +1,58 @@
+"""Every example in a docstring of the Python layer runs and prints what it says."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+from typing import Any
+
+import pytest
+
+import pydl
+
+# Run elsewhere, or scripts
+LEFT_OUT = ("pydl._C", "pydl._dev", "pydl.demo", "pydl.__main__", "pydl._interop")
+MODULES = sorted(
+    info.name for info in pkgutil.walk_packages(pydl.__path__, "pydl.") if not info.name.startswith(LEFT_OUT)
+)
+NAMESPACES = [
+    "nn", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
+    "nn.utils.stateless", "optim", "optim.lr_scheduler", "optim.swa_utils", "serialization", "svm", "linear_model", "special", "linalg",
+    "fft", "signal.windows",
+]  # fmt: skip
+# Base classes without behaviour of their own, warnings and errors, other names of one thing, and what is shown elsewhere
+WITHOUT_EXAMPLE = {
+    "RNNBase", "RNNCellBase", "clip_grad_norm", "ConvergenceWarning", "NotFittedError", "SerializationError", "load", "load_safetensors",
+    "clear_safe_globals", "get_safe_globals",
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_a_module(name: str) -> None:
+    if name.startswith("pydl._speedups"):
+        pytest.skip("compiled")
+    module = importlib.import_module(name)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    report: list[str] = []
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+        pydl.manual_seed(0)
+        runner.run(test, out=report.append)
+    assert not report, "".join(report)
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_public_names_have_examples(name: str) -> None:
+    module = importlib.import_module(f"pydl.{name}")
+    missing = []
+    for public in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]):
+        value: Any = getattr(module, public)
+        if inspect.ismodule(value) or not callable(value) or public in WITHOUT_EXAMPLE:
+            continue
+        if getattr(value, "__wrapped__", None) is not None and ">>>" in (value.__wrapped__.__doc__ or ""):
+            continue  # an old name
+        if ">>>" not in (value.__doc__ or ""):
+            missing.append(public)
+    assert missing == []
