@@ -165,7 +165,11 @@ void run_direct(const Pass<T>& p, const Bands& bands, const Block& b, int64_t gr
       a_row = k;
     }
     bands.fill(b, band, p.in + g * p.in_group, p.in_batch, p.in_plane, 0, p.channels);
-    conv_table<T>().direct({p.rows, b.flat, k, a, a_row, band, offsets.data(), y, pitch, p.bias ? p.bias + g * p.rows : nullptr});
+    // Band by band: the rows between two bands, which only pad, are no results.
+    for (const Block::Band& part : b.bands) {
+      const int64_t at = part.at * b.width, n = (part.rows - 1) * b.width + std::min(bands.row_width(), b.width);
+      conv_table<T>().direct({p.rows, n, k, a, a_row, band + at, offsets.data(), y + at, pitch, p.bias ? p.bias + g * p.rows : nullptr});
+    }
     write_out<T>(p, g, runs, y, pitch, 0, p.rows);
   }
 }
