@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.case import Case
 from benchmarks.cases_conv import CONV_CASES
 from benchmarks.cases_memory import MEMORY_CASES
+from benchmarks.cases_norm import NORM_CASES
 from benchmarks.cases_seq import SEQ_CASES
 from benchmarks.cases_training import TRAINING_CASES
 
@@ -103,6 +104,7 @@ def step():
         1.5,
     ),
     *MEMORY_CASES,
+    *NORM_CASES,
     *CONV_CASES,
     *TRAINING_CASES,
     *SEQ_CASES,

@@ -19,8 +19,15 @@ _FUNCTIONS = (
 # Function of pydl -> its module; the methods of Tensor among them.
 FUNCTIONS = {name: _LINALG for name in (_BOTH + " " + _FUNCTIONS).split()}
 METHODS = {name: _LINALG for name in _BOTH.split()}
-_NN = "channel_shuffle cosine_similarity native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle"
+_NN = (
+    "bilinear channel_shuffle cosine_similarity native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle"
+)
 FUNCTIONS |= {name: "pydl.nn.functional" for name in _NN.split()}
+_LOSSES = (
+    "affine_grid_generator cosine_embedding_loss ctc_loss embedding_renorm_ hinge_embedding_loss margin_ranking_loss "
+    "poisson_nll_loss triplet_margin_loss"
+)
+FUNCTIONS |= {name: "pydl._losses" for name in _LOSSES.split()}
 for _name in ("stft", "istft"):
     FUNCTIONS[_name] = METHODS[_name] = "pydl.fft._frames"
 _RECURRENT = "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"

@@ -26,6 +26,11 @@ import numpy as np
 import pydl
 from pydl import _C
 
+try:
+    from tests.fuzz import layers
+except ImportError:  # as a test module, its folder is on the path
+    import layers  # type: ignore[no-redef]
+
 SLOW_SECONDS = 10.0
 HANG_SECONDS = 60.0
 BATCH = 1000
@@ -479,9 +484,17 @@ def _autograd(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str
     return pydl.autograd.backward, [r.choice([y, [y, y], garbage(r)]), grad], flags
 
 
+def _function(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
+    return layers.function(r, value)
+
+
+def _layer(r: random.Random) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
+    return layers.layer(r, value)
+
+
 SPECIAL: list[tuple[str, Callable[[random.Random], Any], float]] = [
     ("getitem", _getitem, 0.06), ("setitem", _setitem, 0.06), ("operator", _operator, 0.03), ("method", _method, 0.05),
-    ("module function", _module_function, 0.04), ("autograd", _autograd, 0.02),
+    ("module function", _module_function, 0.04), ("autograd", _autograd, 0.02), ("nn function", _function, 0.08), ("layer", _layer, 0.08),
 ]  # fmt: skip
 
 
@@ -553,6 +566,7 @@ def run_call(all_targets: list[Target], seed: int, i: int, announce: Callable[[s
         NotImplementedError,
         BufferError,
         AttributeError,
+        AssertionError,  # as PyTorch raises in attention and batch normalisation
     ) as e:
         checked = isinstance(e, (TypeError, ValueError, IndexError, RuntimeError, OverflowError)) and not isinstance(
             e, MemoryError

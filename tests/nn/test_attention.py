@@ -239,6 +239,13 @@ def test_backends_and_masks_of_nn_attention():
         attention.sdpa_kernel("math").__enter__()
     with pytest.raises(AssertionError):
         bias.causal_lower_right(2, 3, 4)
+    corner = bias.causal_lower_right(2, 3)
+    assert corner.tolist() == [[True, True, False], [True, True, True]]
+    assert (corner.variant, corner.seq_len_q, corner.seq_len_kv) == (bias.CausalVariant.LOWER_RIGHT, 2, 3)
+    with pytest.warns(UserWarning, match="no key"):
+        assert bias.causal_lower_right(3, 2).tolist()[0] == [False, False]
+    with pytest.raises(AssertionError):
+        bias.CausalBias(1, 2, 3)
 
 
 def test_transformer_model_moves_both_ways():

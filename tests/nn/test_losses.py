@@ -195,3 +195,50 @@ def test_alpha_dropout_keeps_mean_and_variance(call: Any) -> None:
     y = call(pydl.randn(200, 200), 0.3, True)
     assert abs(y.mean().item()) < 0.03
     assert abs(y.var().item() - 1) < 0.05
+
+
+NUMBERED: dict[str, tuple[Any, ...]] = {
+    "cosine_embedding_loss": ((4, 3), (4, 3), "sign", 0.1),
+    "hinge_embedding_loss": ((4,), "sign", 0.7),
+    "margin_ranking_loss": ((4,), (4,), "sign", 0.2),
+    "poisson_nll_loss": ((4,), (4,), True, True, 1e-8),
+    "triplet_margin_loss": ((4, 3), (4, 3), (4, 3), 1.0, 2.0, 1e-6, False),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+@pytest.mark.parametrize("reduction", [0, 1, 2])
+def test_numbered_reductions(name: str, reduction: int) -> None:
+    torch = pytest.importorskip("torch")
+    results = []
+    for lib in (pydl, torch):
+        rng = np.random.default_rng(0)
+        arguments: list[Any] = []
+        for a in NUMBERED[name]:
+            if a == "sign":
+                a = lib.tensor([1.0, -1.0, -1.0, 1.0])
+            arguments.append(lib.tensor(rng.standard_normal(a)) if isinstance(a, tuple) else a)
+        results.append(getattr(lib, name)(*arguments, reduction).numpy())
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-6, atol=1e-8)
+    with pytest.raises(ValueError, match="reduction"):
+        getattr(pydl, name)(*[pydl.ones(4, 3) if isinstance(a, (tuple, str)) else a for a in NUMBERED[name]], 3)
+
+
+def test_names_beside_functional() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s) for s in ((4, 3), (4, 2), (5, 3, 2))]
+    theta = rng.standard_normal((5, 2, 3))
+    calls = [
+        lambda lib: lib.bilinear(*map(lib.tensor, arrays)),
+        lambda lib: lib.affine_grid_generator(lib.tensor(theta), (5, 1, 2, 3), True),
+        lambda lib: lib.embedding_renorm_(lib.tensor(arrays[0]), lib.tensor([1, 3]), 0.5, 2.0),
+        lambda lib: lib.ctc_loss(
+            lib.tensor(arrays[2]).log_softmax(2),
+            lib.tensor([[1], [1], [1]]),
+            lib.tensor([5, 5, 4]),
+            lib.tensor([1, 1, 1]),
+        ),
+    ]
+    for call in calls:
+        np.testing.assert_allclose(call(pydl).numpy(), call(torch).numpy(), rtol=1e-6)

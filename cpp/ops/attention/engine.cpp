@@ -17,6 +17,7 @@ using kernels::attention::AttentionTable;
 using kernels::attention::Tile;
 using kernels::matmul::GemmBlock;
 using kernels::matmul::GemmTable;
+using kernels::matmul::SkinnyGemm;
 
 namespace {
 
@@ -24,6 +25,7 @@ constexpr int64_t kKeys = 256;            // columns of a tile: a panel of value
 constexpr int64_t kQueries = 48;          // rows of a forward tile
 constexpr int64_t kBackwardQueries = 96;  // longer, since they are summed over
 constexpr int64_t kTileRow = kKeys + 16;  // rows of a tile do not fall on the same cache sets
+constexpr int64_t kFewQueries = 4;        // up to so many, packing keys and values would be most of the work
 constexpr int64_t kParallelWork = int64_t{1} << 17;
 constexpr double kLog2E = 1.4426950408889634;
 
@@ -222,8 +224,10 @@ class ForwardTask {
       : s_(s),
         o_(o),
         out_(o.out),
-        keys_(s.depth, s.keys),
-        values_(s.keys, s.width),
+        few_(s.queries <= kFewQueries),
+        keys_(few_ ? 0 : s.depth, few_ ? 0 : s.keys),
+        values_(few_ ? 0 : s.keys, few_ ? 0 : s.width),
+        part_(few_ ? kFewQueries * s.width : 0),
         query_(kQueries * s.depth),
         tile_(kQueries * kTileRow),
         drop_(s.in.dropout > 0 ? kQueries * kTileRow : 0),
@@ -235,7 +239,7 @@ class ForwardTask {
     int64_t packed = -1;
     for (int64_t b = begin; b < end; ++b) {
       const int64_t n = b / blocks, i = s_.queries * (b % blocks) / blocks, end_of_block = s_.queries * (b % blocks + 1) / blocks;
-      if (n != packed) {
+      if (n != packed && !few_) {
         keys_.pack(s_.k.template begin<T>(s_.in.k, n), 1, s_.k.row);
         values_.pack(s_.v.template begin<T>(s_.in.v, n), s_.v.row, 1);
         packed = n;
@@ -260,20 +264,43 @@ class ForwardTask {
     for (int64_t j = 0; j < s_.keys; j += kKeys) {
       const int64_t columns = s_.visible(i, rows, j);
       if (columns <= 0) break;
-      multiply<T>(rows, columns, s_.depth, query, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, s_.in.scale * kLog2E, false);
+      form_scores(n, rows, j, columns, query);
       passes<T>().forward({s_.tile(n, i, rows, j, columns, tile_, drop_), max, sum, out, s_.width, s_.width, j == 0});
-      multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), out, s_.width, 1, j > 0);
+      add_values(n, rows, j, columns, out);
     }
     T* log_sum = o_.log_sum.template data<T>() + n * s_.queries + i;
     passes<T>().finish(out, s_.width, s_.width, rows, max, sum, log_sum);
     if (out != result) copy_rows(result, out_.row, static_cast<const T*>(out), s_.width, rows, s_.width);
   }
 
+  void form_scores(int64_t n, int64_t rows, int64_t j, int64_t columns, const T* query) {
+    const double scale = s_.in.scale * kLog2E;
+    if (!few_) {
+      return multiply<T>(rows, columns, s_.depth, query, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, scale, false);
+    }
+    const T* keys = s_.k.template begin<T>(s_.in.k, n) + j * s_.k.row;
+    products<T>().skinny_dots(SkinnyGemm<T>{rows, columns, s_.depth, query, s_.depth, 1, keys, s_.k.row, tile_, kTileRow});
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < columns; ++c) tile_[r * kTileRow + c] *= static_cast<T>(scale);
+    }
+  }
+
+  void add_values(int64_t n, int64_t rows, int64_t j, int64_t columns, T* out) {
+    if (!few_) {
+      return multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), out, s_.width, 1, j > 0);
+    }
+    const T* values = s_.v.template begin<T>(s_.in.v, n) + j * s_.v.row;
+    T* part = j > 0 ? part_.get() : out;
+    products<T>().skinny_rows(SkinnyGemm<T>{rows, s_.width, columns, tile_, kTileRow, 1, values, s_.v.row, part, s_.width});
+    for (int64_t c = 0; j > 0 && c < rows * s_.width; ++c) out[c] += part[c];
+  }
+
   const Shape<T>& s_;
   const Outputs& o_;
   Matrices out_;
+  bool few_;
   Panels<T> keys_, values_;
-  Buffer<T> query_, tile_, drop_, sum_;
+  Buffer<T> part_, query_, tile_, drop_, sum_;
 };
 
 template <class T>

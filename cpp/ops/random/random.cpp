@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/parallel.h"
+#include "kernels/random/philox.h"
 #include "ops/copy/copy.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/comparison.h"
@@ -226,22 +227,6 @@ void check_probability(const char* op, double p) {
   PYDL_CHECK(p >= 0 && p <= 1, Error, op, "(): dropout probability has to be between 0 and 1, but got ", p);
 }
 
-template <class T>
-void masked_scale(const Tensor& in, const Tensor& out, Generator::State s, double keep) {
-  constexpr int64_t kBlock = 1024;
-  const T scale = keep > 0 ? static_cast<T>(1 / keep) : T(0);
-  const T* from = in.data<T>();
-  T* to = out.data<T>();
-  parallel_for(in.numel(), 16384, [&](int64_t begin, int64_t end) {
-    uint8_t mask[kBlock];
-    for (int64_t i = begin; i < end; i += kBlock) {
-      const int64_t n = std::min(kBlock, end - i);
-      fill_mask(mask, i, n, s, keep);
-      for (int64_t k = 0; k < n; ++k) to[i + k] = from[i + k] * (mask[k] ? scale : T(0));
-    }
-  });
-}
-
 // x mask / (1 - p). The mask is a function of the generator's state alone: backward makes it again.
 Tensor drop(const Tensor& input, Generator::State s, double p) {
   Tensor out;
@@ -249,7 +234,11 @@ Tensor drop(const Tensor& input, Generator::State s, double p) {
     const autograd::GradGuard off(false);
     const Tensor x = contiguous(to_dtype(input, compute_type(input.dtype())));
     const Tensor y = empty(x.sizes(), x.dtype(), "dropout");
-    x.dtype() == DType::Float32 ? masked_scale<float>(x, y, s, 1 - p) : masked_scale<double>(x, y, s, 1 - p);
+    const auto kernel = kernels::random::dropout()[x.dtype()];
+    const int64_t item = x.item_size();
+    parallel_for(x.numel(), 16384, [&](int64_t begin, int64_t end) {
+      kernel(y->data + begin * item, x->data + begin * item, begin, end - begin, s.seed, s.position, 1 - p, p < 1 ? 1 / (1 - p) : 0);
+    });
     out = to_dtype(y, input.dtype());
   }
   if (needs_grad(input)) record({}, "DropoutBackward0", out, {&input}, [s, p](Backward& b) { b.set(0, drop(b.grad(), s, p)); });

@@ -308,6 +308,15 @@ def multi_head_attention_forward(
         AssertionError: shapes or options that do not fit together. RuntimeError: masks that do not fit.
 
     Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
+
+    Example:
+        >>> import pydl
+        >>> x, weight = pydl.zeros(3, 1, 4), pydl.zeros(12, 4)
+        >>> out, weights = pydl.nn.functional.multi_head_attention_forward(
+        ...     x, x, x, 4, 2, weight, None, None, None, False, 0.0, pydl.zeros(4, 4), None
+        ... )
+        >>> out.shape, weights.shape
+        (torch.Size([3, 1, 4]), torch.Size([1, 3, 3]))
     """
     embed_dim = query.shape[-1]
     if embed_dim != embed_dim_to_check:

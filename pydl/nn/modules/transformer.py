@@ -20,6 +20,7 @@ from pydl.nn.modules.container import ModuleList
 from pydl.nn.modules.dropout import Dropout
 from pydl.nn.modules.linear import Linear
 from pydl.nn.modules.module import Module
+from pydl.nn.modules.rnn import MOST_LAYERS
 
 __all__ = [
     "Transformer",
@@ -242,6 +243,10 @@ class TransformerDecoderLayer(_Layer):
 
 
 def _copies(layer: Module, count: int) -> ModuleList:
+    if not isinstance(layer, Module):
+        raise TypeError(f"expected a layer (nn.Module) to copy, got {type(layer).__name__}")
+    if count > MOST_LAYERS:
+        raise ValueError(f"num_layers must be at most {MOST_LAYERS}, got {count}")
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])
 
 

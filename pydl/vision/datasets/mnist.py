@@ -79,7 +79,7 @@ class MNIST(VisionDataset):
     """Handwritten digits (LeCun, Cortes and Burges), 60,000 and 10,000 images of 28 x 28 pixels.
 
     Args:
-        root: the folder with ``MNIST/raw/train-images-idx3-ubyte`` and the other three files (or ``.gz``), or the folder
+        root: the folder with ``MNIST/raw/train-images-idx3-ubyte`` and three more files (or ``.gz``), or the folder
             of these files itself.
         train: the training part. Default: ``True``.
         transform: takes the Pillow image. Default: ``None``.

@@ -229,6 +229,29 @@ void fill_bernoulli(void* out, int64_t begin, int64_t count, uint64_t seed, uint
   });
 }
 
+template <class T>
+void dropout(void* out_bytes, const void* in_bytes, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, double keep,
+             double scale) {
+  auto* out = static_cast<T*>(out_bytes);
+  const auto* in = static_cast<const T*>(in_bytes);
+  const auto threshold = static_cast<uint64_t>(keep * 0x1p32);
+  const T factor = threshold ? static_cast<T>(scale) : T(0);
+  const auto last = static_cast<uint32_t>(threshold ? threshold - 1 : 0);
+  alignas(64) uint32_t words[kBlockWords];
+  for (int64_t i = begin; i < begin + count;) {
+    const int64_t skip = i % kBlockWords, rest = begin + count - i, n = rest < kBlockWords - skip ? rest : kBlockWords - skip;
+    philox_block(words, seed, offset + static_cast<uint64_t>(i / kBlockWords) * kBlockCounters);
+    T* to = out + (i - begin);
+    const T* from = in + (i - begin);
+    if (n == kBlockWords) {
+      for (int k = 0; k < kBlockWords; ++k) to[k] = from[k] * (words[k] <= last ? factor : T(0));
+    } else {
+      for (int64_t k = 0; k < n; ++k) to[k] = from[k] * (words[skip + k] <= last ? factor : T(0));
+    }
+    i += n;
+  }
+}
+
 PYDL_INLINE uint64_t high_product(uint64_t a, uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   return static_cast<uint64_t>((static_cast<Wide>(a) * b) >> 64);
@@ -292,5 +315,11 @@ constinit const FillTable randint = table_of({{DType::Bool, &fill_randint<uint8_
                                               {DType::Int64, &fill_randint<uint64_t>},
                                               {DType::Float32, &fill_randint<float>},
                                               {DType::Float64, &fill_randint<double>}});
+constinit const ByDType<Dropout> dropout = [] {
+  ByDType<Dropout> t;
+  t.slot[static_cast<int>(DType::Float32)] = &simd::PYDL_ISA::dropout<float>;
+  t.slot[static_cast<int>(DType::Float64)] = &simd::PYDL_ISA::dropout<double>;
+  return t;
+}();
 
 }  // namespace pydl::kernels::random::PYDL_ISA

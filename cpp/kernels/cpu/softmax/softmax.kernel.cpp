@@ -93,8 +93,9 @@ struct Rows {
       store_lanes(out + i, e, lanes);
       return lanes == Vec<T>::size ? e : select(lanes_below<T>(lanes), e, Vec<T>(T(0)));
     });
-    visit<T>(n, [&](int64_t i, int lanes)
-                    __attribute__((always_inline)) { store_lanes(out + i, load_lanes(out + i, lanes) / Vec<T>(sum), lanes); });
+    const Vec<T> inverse(T(1) / sum);  // one division for the row: they are as dear as the exponentials
+    visit<T>(
+        n, [&](int64_t i, int lanes) __attribute__((always_inline)) { store_lanes(out + i, load_lanes(out + i, lanes) * inverse, lanes); });
   }
   static void log_softmax(T* out, const T* x, int64_t n) {
     const T m = row_max(x, n);
@@ -153,7 +154,8 @@ struct Columns {
       store_lanes(out + k * stride, e, lanes);
       return e;
     });
-    for (int64_t k = 0; k < n; ++k) store_lanes(out + k * stride, load_lanes(out + k * stride, lanes) / total, lanes);
+    const Vec<T> inverse = T(1) / total;
+    for (int64_t k = 0; k < n; ++k) store_lanes(out + k * stride, load_lanes(out + k * stride, lanes) * inverse, lanes);
   }
   static void log_softmax(T* out, const T* x, int64_t n, int64_t stride, int lanes) {
     const Vec<T> m = max(x, n, stride, lanes);
