@@ -52,6 +52,22 @@ struct Direct {
 };
 inline constexpr int64_t kDirectSlack = 256;
 
+// A run of `len` results at `from` in a buffer, whose places in the output begin at `to`.
+struct Run {
+  int64_t from, to, len;
+};
+
+// out[r * out_row + run.to + x * step] = in[r * in_row + run.from + x] for every run, r < rows.
+template <class T>
+struct WriteRuns {
+  T* out;
+  int64_t out_row;
+  const T* in;
+  int64_t in_row, rows;
+  const Run* runs;
+  int64_t count, step;
+};
+
 // out[t] += sum over rows and j < n of a[row * a_row + j] * b[offsets[t] + row * b_row + j].
 template <class T>
 struct TapDots {
@@ -69,6 +85,7 @@ struct ConvTable {
   void (*band_rows)(const BandRows<T>&);
   void (*copy_rows)(const CopyRows<T>&);
   void (*direct)(const Direct<T>&);
+  void (*write_runs)(const WriteRuns<T>&);
   void (*tap_dots)(const TapDots<T>&);
 };
 

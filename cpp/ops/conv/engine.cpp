@@ -5,7 +5,6 @@
 #include "ops/conv/engine.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -19,6 +18,7 @@ namespace {
 
 using kernels::conv::Direct;
 using kernels::conv::kDirectSlack;
+using kernels::conv::Run;
 using kernels::conv::Segment;
 using kernels::matmul::GemmBlock;
 using kernels::matmul::GemmTable;
@@ -111,33 +111,31 @@ Cut cut_of(const Pass<T>& p) {
   return cut;
 }
 
-// Writes the results of a block from a buffer with rows of `pitch`, where a segment begins at its lane or its base.
+// Where the results of a block go from a buffer in which a segment begins at its lane or its base.
 template <class T>
-void write_out(const Pass<T>& p, int64_t group, const Block& b, const T* buffer, int64_t pitch, bool by_base, int64_t i0, int64_t i1) {
-  const int64_t step = p.out_step[2];
-  for (int64_t i = i0; i < i1; ++i) {
-    const T* row = buffer + (i - i0) * pitch;
-    T* plane = p.out + group * p.out_group + i * p.out_plane;
-    for (size_t s = 0; s < b.segments.size(); ++s) {
-      const Segment& g = b.segments[s];
-      const T* from = row + (by_base ? g.base : g.lane);
-      int64_t left = g.len;
-      Place at = b.places[s];
-      while (left > 0) {  // a segment of a plain gather covers several rows
-        const int64_t n = std::min(left, p.gather.grid[2] - at.w);
-        T* to = plane + at.n * p.out_batch + p.out_at(at);
-        if (step == 1) {
-          std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-        } else {
-          for (int64_t x = 0; x < n; ++x) to[x * step] = from[x];
-        }
-        from += n;
-        left -= n;
-        ++at.h;
-        at.w = 0;
-      }
+const std::vector<Run>& runs_of(const Pass<T>& p, const Block& b, bool by_base) {
+  thread_local std::vector<Run> runs;
+  runs.clear();
+  for (size_t s = 0; s < b.segments.size(); ++s) {
+    const Segment& g = b.segments[s];
+    int64_t from = by_base ? g.base : g.lane, left = g.len;
+    Place at = b.places[s];
+    while (left > 0) {  // a segment without a buffer covers several rows
+      const int64_t n = std::min(left, p.gather.grid[2] - at.w);
+      runs.push_back({from, at.n * p.out_batch + p.out_at(at), n});
+      from += n;
+      left -= n;
+      ++at.h;
+      at.w = 0;
     }
   }
+  return runs;
+}
+
+template <class T>
+void write_out(const Pass<T>& p, int64_t group, const std::vector<Run>& runs, const T* buffer, int64_t pitch, int64_t i0, int64_t i1) {
+  conv_table<T>().write_runs({p.out + group * p.out_group + i0 * p.out_plane, p.out_plane, buffer, pitch, i1 - i0, runs.data(),
+                              static_cast<int64_t>(runs.size()), p.out_step[2]});
 }
 
 template <class T>
@@ -156,6 +154,7 @@ void run_direct(const Pass<T>& p, const Bands& bands, const Block& b, int64_t gr
   offsets_of<T>(b, b.channel, p.channels, offsets);
   const int64_t k = p.channels * bands.gather().tap_count(), pitch = ceil_div(b.flat + kDirectSlack, 16) * 16;
   const bool as_is = p.contiguous_weights();
+  const std::vector<Run>& runs = runs_of(p, b, true);
   const auto [band, y, packed] = scratch<T>({p.channels * b.channel + kDirectSlack, p.rows * pitch, as_is ? 0 : p.rows * k});
   for (int64_t g = group_begin; g < group_end; ++g) {
     const T* a = p.weight + g * p.w_group;
@@ -166,8 +165,12 @@ void run_direct(const Pass<T>& p, const Bands& bands, const Block& b, int64_t gr
       a_row = k;
     }
     bands.fill(b, band, p.in + g * p.in_group, p.in_batch, p.in_plane, 0, p.channels);
-    conv_table<T>().direct({p.rows, b.flat, k, a, a_row, band, offsets.data(), y, pitch, p.bias ? p.bias + g * p.rows : nullptr});
-    write_out(p, g, b, y, pitch, true, int64_t{0}, p.rows);
+    // Band by band: the rows between two bands, which only pad, are no results.
+    for (const Block::Band& part : b.bands) {
+      const int64_t at = part.at * b.width, n = (part.rows - 1) * b.width + std::min(bands.row_width(), b.width);
+      conv_table<T>().direct({p.rows, n, k, a, a_row, band + at, offsets.data(), y + at, pitch, p.bias ? p.bias + g * p.rows : nullptr});
+    }
+    write_out<T>(p, g, runs, y, pitch, 0, p.rows);
   }
 }
 
@@ -246,7 +249,7 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
       multiply(p, group, g, i, end - i, c0, c1, a_pack);
     }
   }
-  if (!in_place) write_out(p, group, b, c, c_row, false, i0, i1);
+  if (!in_place) write_out<T>(p, group, runs_of(p, b, false), c, c_row, i0, i1);
 }
 
 // ---- threads ---------------------------------------------------------------------------------------------------

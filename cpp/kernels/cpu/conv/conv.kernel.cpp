@@ -294,6 +294,27 @@ void direct(const Direct<T>& g) {
   }
 }
 
+// ---- results ---------------------------------------------------------------------------------------------------
+
+template <class T>
+void write_runs(const WriteRuns<T>& g) {
+  constexpr int L = kLanes<T>;
+  for (int64_t r = 0; r < g.rows; ++r) {
+    for (int64_t i = 0; i < g.count; ++i) {
+      const Run& run = g.runs[i];
+      const T* from = g.in + r * g.in_row + run.from;
+      T* to = g.out + r * g.out_row + run.to;
+      if (g.step != 1) {
+        for (int64_t x = 0; x < run.len; ++x) to[x * g.step] = from[x];
+        continue;
+      }
+      int64_t x = 0;
+      for (; x + L <= run.len; x += L) store(to + x, load(from + x));
+      if (x < run.len) store_part(to + x, load_part(from + x, static_cast<int>(run.len - x)), static_cast<int>(run.len - x));
+    }
+  }
+}
+
 // ---- one channel's weight gradient -----------------------------------------------------------------------------
 
 template <class T, int N>
@@ -336,7 +357,7 @@ void tap_dots(const TapDots<T>& g) {
 
 template <class T>
 constexpr ConvTable<T> make_table() {
-  return {band_rows<T>, copy_rows<T>, direct<T>, tap_dots<T>};
+  return {band_rows<T>, copy_rows<T>, direct<T>, write_runs<T>, tap_dots<T>};
 }
 
 }  // namespace
