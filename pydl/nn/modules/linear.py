@@ -9,10 +9,11 @@ import pydl
 from pydl import Tensor
 from pydl.nn import functional as F
 from pydl.nn import init
+from pydl.nn.modules.lazy import LazyModuleMixin
 from pydl.nn.modules.module import Module
-from pydl.nn.parameter import Parameter
+from pydl.nn.parameter import Parameter, UninitializedParameter, is_lazy
 
-__all__ = ["Bilinear", "Identity", "Linear"]
+__all__ = ["Bilinear", "Identity", "LazyLinear", "Linear"]
 
 
 class Identity(Module):
@@ -80,6 +81,49 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """A :class:`Linear` that takes ``in_features`` from its first input.
+
+    Args:
+        out_features: size of the last dimension of the output.
+        bias: whether a bias is learned. Default: ``True``.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.nn.LazyLinear(3)
+        >>> layer(pydl.zeros(2, 5)).shape, layer.in_features
+        (torch.Size([2, 3]), 5)
+    """
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        # Sizes of zero keep the base class from making a bias; the real ones follow.
+        super().__init__(0, 0, False, device, dtype)
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        self.out_features = out_features
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew, once they have shapes."""
+        if not self.has_uninitialized_params() and self.in_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Take the shapes from the first input."""
+        if is_lazy(self.weight):
+            weight: Any = self.weight
+            self.in_features = input.shape[-1]
+            weight.materialize((self.out_features, self.in_features))
+            if self.bias is not None:
+                bias: Any = self.bias
+                bias.materialize((self.out_features,))
+            self.reset_parameters()
+        elif self.in_features == 0:
+            self.in_features = self.weight.shape[-1]  # the weights were loaded before the first call
 
 
 class NonDynamicallyQuantizableLinear(Linear):

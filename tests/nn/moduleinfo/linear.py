@@ -27,3 +27,5 @@ module(
 )
 module("Dropout", lambda m: (m.real(3, 4),), args=(0.3,), modes=("eval",))
 module("Dropout", lambda m: (m.real(3, 4),), args=(0.0,), label="none-dropped")
+module("LazyLinear", lambda m: (m.real(4, 3),), args=(5,))
+module("LazyLinear", lambda m: (m.real(4, 3),), args=(5,), kwargs={"bias": False}, label="no-bias")
