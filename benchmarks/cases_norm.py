@@ -100,9 +100,9 @@ NORM_CASES = [
     Case(
         "CTC 100x32x40",
         "F = torch.nn.functional; x = torch.rand(100, 32, 40).log_softmax(2).detach().requires_grad_(); "
-        "t = torch.randint(1, 40, (32, 20)); n = torch.full((32,), 100, dtype=torch.int64); "
+        "t = torch.randint(1, 40, (32, 20)); lengths = torch.full((32,), 100, dtype=torch.int64); "
         "m = torch.full((32,), 20, dtype=torch.int64); g = torch.ones(())",
-        _step("F.ctc_loss(x, t, n, m)", "x"),
+        _step("F.ctc_loss(x, t, lengths, m)", "x"),
         1,
     ),
 ]
