@@ -98,6 +98,7 @@ globals().update({name: op for name, op in vars(_C.functions).items() if not nam
 globals().update({name: op for name, op in vars(_C.private).items() if not name.startswith("__")})
 
 _nn = _C.nn  # kernels behind pydl.nn.functional
+max_pool1d_with_indices = _nn.max_pool1d_with_indices
 
 from pydl._dlpack import from_dlpack, to_dlpack
 from pydl._errors import SerializationError
@@ -214,8 +215,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_lazy.FUNCTIONS[name]), name)
         globals()[name] = value
         return value
-    if hasattr(_nn, name):
-        return getattr(_nn, name)
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 

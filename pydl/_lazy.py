@@ -24,8 +24,8 @@ _NN = (
 )
 FUNCTIONS |= {name: "pydl.nn.functional" for name in _NN.split()}
 _LOSSES = (
-    "affine_grid_generator cosine_embedding_loss ctc_loss embedding_renorm_ hinge_embedding_loss margin_ranking_loss "
-    "poisson_nll_loss triplet_margin_loss"
+    "affine_grid_generator binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss embedding_renorm_ "
+    "hinge_embedding_loss kl_div margin_ranking_loss poisson_nll_loss triplet_margin_loss"
 )
 FUNCTIONS |= {name: "pydl._losses" for name in _LOSSES.split()}
 for _name in ("stft", "istft"):

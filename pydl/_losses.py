@@ -13,15 +13,30 @@ from pydl import Tensor
 from pydl.nn import functional as F
 
 __all__ = [
-    "affine_grid_generator", "cosine_embedding_loss", "ctc_loss", "embedding_renorm_", "hinge_embedding_loss",
-    "margin_ranking_loss", "poisson_nll_loss", "triplet_margin_loss",
-]  # fmt: skip
+    "affine_grid_generator",
+    "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "ctc_loss",
+    "embedding_renorm_",
+    "hinge_embedding_loss",
+    "kl_div",
+    "margin_ranking_loss",
+    "poisson_nll_loss",
+    "triplet_margin_loss",
+]
 
 
 def _name(reduction: int) -> str:
     if reduction not in (0, 1, 2):
         raise ValueError(f"{reduction} is not a valid value for reduction: 0 (none), 1 (mean) or 2 (sum)")
     return ("none", "mean", "sum")[reduction]
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Tensor | None = None, reduction: int = 0
+) -> Tensor:
+    """See :func:`pydl.nn.functional.binary_cross_entropy_with_logits`; ``reduction`` is 0 (none), 1 (mean), 2 (sum)."""
+    return F.binary_cross_entropy_with_logits(input, target, weight, reduction=_name(reduction), pos_weight=pos_weight)
 
 
 def cosine_embedding_loss(
@@ -47,6 +62,11 @@ def ctc_loss(
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
     """See :func:`pydl.nn.functional.hinge_embedding_loss`; ``reduction`` is 0 (none), 1 (mean) or 2 (sum)."""
     return F.hinge_embedding_loss(input, target, margin, reduction=_name(reduction))
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
+    """See :func:`pydl.nn.functional.kl_div`; ``reduction`` is 0 (none), 1 (mean) or 2 (sum)."""
+    return F.kl_div(input, target, reduction=_name(reduction), log_target=log_target)
 
 
 def margin_ranking_loss(

@@ -198,6 +198,8 @@ def test_alpha_dropout_keeps_mean_and_variance(call: Any) -> None:
 
 
 NUMBERED: dict[str, tuple[Any, ...]] = {
+    "binary_cross_entropy_with_logits": ((4,), (4,), None, None),
+    "kl_div": ((4,), (4,)),
     "cosine_embedding_loss": ((4, 3), (4, 3), "sign", 0.1),
     "hinge_embedding_loss": ((4,), "sign", 0.7),
     "margin_ranking_loss": ((4,), (4,), "sign", 0.2),
