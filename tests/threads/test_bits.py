@@ -33,6 +33,8 @@ CASES = {
     "index_add": lambda x, w: pydl.zeros(500, 400).index_add(0, pydl.tensor(PICKS[:500]), x.reshape(500, 400)),
     "index_put": lambda x, w: pydl.zeros(500).index_put((pydl.tensor(PICKS),), x, accumulate=True),
     "put": lambda x, w: pydl.zeros(500).put(pydl.tensor(PICKS), x, accumulate=True),
+    "split_copy": lambda x, w: pydl.cat([2 * part for part in pydl.split_copy(x, 30_000)]),
+    "unsafe_split": lambda x, w: pydl.cat([part * part for part in pydl.unsafe_split(x, 70_000)]),
     "take": lambda x, w: pydl.take(w, pydl.tensor(PICKS)),
     "gather": lambda x, w: pydl.gather(w, 0, pydl.tensor(ROWS)),
     "embedding": lambda x, w: pydl.nn.functional.embedding(pydl.tensor(PICKS % 300), w),
