@@ -683,7 +683,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--stop-after", type=int, default=50)
+    parser.add_argument("--layers", action="store_true", help="only the layers and functions of pydl.nn")
     options = parser.parse_args()
+    if options.layers:
+        SPECIAL[:] = [("nn function", _function, 0.5), ("layer", _layer, 0.5)]
     start = time.monotonic()
     complaints = hostile(options.calls, options.seed, options.first, options.stop_after, verbose=True)
     ended = [text for _, text in complaints if text.startswith(("SIGNAL", "EXIT", "HANG"))]
