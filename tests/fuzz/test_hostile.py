@@ -100,3 +100,19 @@ def test_empty_shapes_whose_strides_do_not_fit() -> None:
 def test_activations_of_complex_tensors_with_three_constants() -> None:
     with pytest.raises(RuntimeError, match="selu"):
         pydl.selu(pydl.ones(2, dtype=pydl.complex128))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_padding_that_no_memory_holds(mode) -> None:
+    """The table of places was made before anything asked how long it would be."""
+    with pytest.raises((MemoryError, RuntimeError, ValueError)):
+        pydl.nn.functional.pad(pydl.ones(1, 1, 4), (2**32, 2**32), mode=mode)
+
+
+def test_orders_and_sizes_of_zero() -> None:
+    for dims in (1, 2, 3):
+        pool = getattr(pydl.nn.functional, f"lp_pool{dims}d")
+        with pytest.raises(ValueError, match="norm_type"):
+            pool(pydl.ones((1, 1) + (4,) * dims), 0.0, 2)
+    with pytest.raises(ValueError, match="size"):
+        pydl.nn.CrossMapLRN2d(0)(pydl.ones(1, 1, 2, 2))

@@ -103,7 +103,9 @@ Source source_of(Edge edge, const Tensor& input, IntSpan pad) {
     const bool overflow = __builtin_add_overflow(size, before, &total) || __builtin_add_overflow(total, after, &total);
     PYDL_CHECK(!overflow && total >= 1 && before > -size && after > -size, ShapeError, "pad(): input of size ", size,
                " is too small for padding (", before, ", ", after, ") at dimension ", d);
-    static_cast<void>(checked_numel(Dims{total}, 16, "pad"));
+    // The table of places below has 8 bytes for each.
+    PYDL_CHECK(total < int64_t{1} << 30, OutOfMemoryError, "pad(): a dimension of ", total, " elements with padding (", before, ", ", after,
+               ") is too long for this mode");
     s.in[slot] = size;
     s.out[slot] = total;
     // What wraps around is the part that negative padding leaves.

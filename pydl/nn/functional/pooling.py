@@ -360,6 +360,8 @@ def fractional_max_pool3d(
 
 
 def _lp(dims: int, input: Tensor, norm_type: float, kernel_size: Size, stride: Size | None, ceil_mode: bool) -> Tensor:
+    if norm_type == 0:
+        raise ValueError(f"lp_pool{dims}d(): norm_type must not be zero")
     kernel = _repeated(kernel_size, dims)
     count = 1
     for k in kernel:

@@ -231,7 +231,7 @@ class CrossMapLRN2d(Module):
         size: how many channels count. alpha, beta, k: as in :class:`LocalResponseNorm`.
 
     Raises:
-        ValueError: an input of another number of dims.
+        ValueError: an input of another number of dims, or a size below 1.
 
     Example:
         >>> import pydl
@@ -250,6 +250,8 @@ class CrossMapLRN2d(Module):
         """The normalised input."""
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        if self.size < 1:
+            raise ValueError(f"CrossMapLRN2d: size must be at least 1, got {self.size}")
         channels = input.shape[1]
         reach = min(int((self.size - 1) / 2), channels)  # to both sides
         squares = input.square()
