@@ -109,6 +109,12 @@ def test_padding_that_no_memory_holds(mode) -> None:
         pydl.nn.functional.pad(pydl.ones(1, 1, 4), (2**32, 2**32), mode=mode)
 
 
+def test_adaptive_pooling_to_more_than_memory_holds() -> None:
+    for name in ("adaptive_avg_pool1d", "adaptive_max_pool1d"):
+        with pytest.raises(MemoryError, match="output_size"):
+            getattr(pydl.nn.functional, name)(pydl.ones(1, 2, 3), 2**31 - 1)
+
+
 def test_orders_and_sizes_of_zero() -> None:
     for dims in (1, 2, 3):
         pool = getattr(pydl.nn.functional, f"lp_pool{dims}d")

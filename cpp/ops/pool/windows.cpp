@@ -138,7 +138,7 @@ LayoutPtr even_windows(const char* op, int dims, const Tensor& input, IntSpan ou
   // Before the tables are made, which are as long as the result's sides.
   Dims sizes = input.sizes();
   for (int i = 0; i < dims; ++i) sizes[input.ndim() - dims + i] = out[i];
-  constexpr int64_t kMost = int64_t{1} << 31;
+  constexpr int64_t kMost = int64_t{1} << 27;  // of a side, whose tables have 16 bytes for each
   static_cast<void>(checked_numel(sizes, input.item_size(), op));
   for (int d = 3 - dims; d < 3; ++d) {
     l->in[d] = input.size(input.ndim() - 3 + d);
