@@ -116,6 +116,9 @@ def test_adaptive_pooling_to_more_than_memory_holds() -> None:
 
 
 def test_orders_and_sizes_of_zero() -> None:
+    x, w, b = pydl.ones(2, 1, 4), pydl.ones(12, 4), pydl.ones(12)
+    with pytest.raises(ValueError, match="num_heads"):
+        pydl.nn.functional.multi_head_attention_forward(x, x, x, 4, 0, w, b, None, None, False, 0.0, w[:4], b[:4])
     for dims in (1, 2, 3):
         pool = getattr(pydl.nn.functional, f"lp_pool{dims}d")
         with pytest.raises(ValueError, match="norm_type"):
