@@ -158,7 +158,7 @@ def test_damaged_files(kind, tmp_path, full):
         "pickle": pickle.dumps({"data": cifar_rows(1), "labels": [3]}, protocol=2),
         "binary": bytes([3]) + cifar_rows(1).tobytes(),
     }[kind]
-    for _ in range(10000 if full else 400):
+    for _ in range(4000 if full else 400):
         data = bytearray(good)
         for _ in range(rng.choice((1, 2, 5))):
             at = rng.randrange(min(len(data), 200))

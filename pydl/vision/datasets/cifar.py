@@ -17,24 +17,65 @@ __all__ = ["CIFAR10", "CIFAR100"]
 _PIXELS = 3 * 32 * 32
 
 
-def _rebuilt(kind: Any, shape: Any, typecode: Any) -> Any:
-    """What NumPy's pickles call to make an array, which its state then fills."""
-    return np.ndarray.__new__(np.ndarray, (0,), "b")
+class _Dtype:
+    """Stands for ``numpy.dtype`` in a file."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = code
+
+    def __setstate__(self, state: Any) -> None:
+        pass  # byte order and the like: a byte has none
+
+
+class _Array:
+    """Stands for an array in a file. NumPy's own would be filled from the file's state, and damaged ones crash it."""
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def rows(self) -> np.ndarray[Any, Any]:
+        """The pixels. Raises ValueError for anything but rows of bytes."""
+        if not isinstance(self.state, tuple) or len(self.state) != 5:
+            raise ValueError("an array is malformed")
+        _, shape, dtype, fortran, data = self.state
+        raw = data.encode("latin-1") if isinstance(data, str) else data  # text: as Python 2 wrote it
+        if not isinstance(dtype, _Dtype) or dtype.code not in ("u1", "|u1") or not isinstance(raw, bytes):
+            raise ValueError("its data are no bytes")
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] != _PIXELS or shape[0] * _PIXELS != len(raw):
+            raise ValueError("its data are no rows of 3072 bytes")
+        return np.frombuffer(raw, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
+
+
+def _rebuilt(*_: Any) -> _Array:
+    """What the file calls to make an array, whose state follows."""
+    return _Array()
+
+
+def _encode(text: Any, encoding: Any) -> bytes:
+    """How pickles of protocol 2 hold bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError("bytes are malformed")
+    return text.encode("latin-1")
+
+
+_NAMES: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _rebuilt,
+    ("numpy._core.multiarray", "_reconstruct"): _rebuilt,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+}
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Arrays, numbers, text and containers; nothing that a file names is called but what makes arrays."""
+    """Arrays, numbers, text and containers; nothing that a file names is called but the stand-ins above."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return _rebuilt
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        if (module, name) == ("_codecs", "encode"):
-            import _codecs
-
-            return _codecs.encode
-        raise pickle.UnpicklingError(f"it mentions {module}.{name}")
+        if (module, name) not in _NAMES:
+            raise pickle.UnpicklingError(f"it mentions {module}.{name}")
+        return _NAMES[module, name]
 
 
 def _unpickled(path: str) -> tuple[Any, dict[str, Any]]:
@@ -42,10 +83,11 @@ def _unpickled(path: str) -> tuple[Any, dict[str, Any]]:
     try:
         with open(path, "rb") as file:
             found = _ArraysOnly(file, encoding="latin1").load()
-        rows = found["data"]
+        rows = found["data"].rows()
         labels = {key: found[key] for key in ("labels", "fine_labels", "coarse_labels") if key in found}
-        if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.shape[1:] != (_PIXELS,):
-            raise ValueError("its data are no rows of 3072 bytes")
+        for values in labels.values():
+            if not isinstance(values, list) or not all(type(v) is int and 0 <= v < 1000 for v in values):
+                raise ValueError("its labels are no small numbers")
         return rows, {key: np.asarray(value, dtype=np.int64) for key, value in labels.items()}
     except OSError:
         raise
