@@ -63,11 +63,17 @@ class Interpreter:
         stream: at the beginning of the pickle; it is left at its end.
         find: gives the :class:`Name` for a module and a name, or raises :class:`Refused`.
         load_persistent: gives the object for a persistent id.
+        encoding: of the strings of Python 2. Default: UTF-8.
     """
 
     def __init__(
-        self, stream: io.BytesIO, find: Callable[[str, str], Any], load_persistent: Callable[[Any], Any]
+        self,
+        stream: io.BytesIO,
+        find: Callable[[str, str], Any],
+        load_persistent: Callable[[Any], Any],
+        encoding: str = "utf-8",
     ) -> None:
+        self.encoding = encoding
         self.stream = stream
         self.length = len(stream.getbuffer())
         self.find = find
@@ -246,7 +252,7 @@ class Interpreter:
             self.stack.append(self.sized(_TEXT[code]).decode("utf-8", "surrogatepass"))
         elif code in _BYTES:
             raw = self.sized(_BYTES[code])
-            self.stack.append(raw.decode() if code in (b"T", b"U") else raw)
+            self.stack.append(raw.decode(self.encoding) if code in (b"T", b"U") else raw)
         elif code in _CONSTANTS:
             self.stack.append(_CONSTANTS[code])
         elif code in _CONTAINERS:

@@ -128,6 +128,23 @@ def test_cifar100(tmp_path):
     assert data.classes[99] == "n99"
 
 
+def test_pickles_as_python_2_wrote_them(tmp_path):
+    """The published files are such: strings of bytes, whose array comes as text."""
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    raw = cifar_rows(2).tobytes()
+    body = (
+        b"\x80\x02}(U\x04datacnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR"
+        b"(K\x01(K\x02M\x00\x0ctcnumpy\ndtype\n(U\x02u1K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff"
+        b"K\x00tb\x89T" + struct.pack("<I", len(raw)) + raw + b"tbU\x06labels](K\x03K\x07eu."
+    )
+    assert pickle.loads(body, encoding="latin1")["labels"] == [3, 7]
+    (folder / "test_batch").write_bytes(body)
+    data = CIFAR10(tmp_path, train=False)
+    assert data.targets == [3, 7]
+    np.testing.assert_array_equal(data.data.transpose(0, 3, 1, 2).reshape(2, -1), cifar_rows(2))
+
+
 class Attack:
     def __init__(self, path):
         self.path = path

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
-import pickle
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import pydl
+from pydl.serialization._unpickle import Interpreter, Name, Refused
 from pydl.vision.datasets.vision import VisionDataset, require_file
 
 __all__ = ["CIFAR10", "CIFAR100"]
@@ -48,50 +49,51 @@ class _Array:
         return np.frombuffer(raw, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
 
 
-def _rebuilt(*_: Any) -> _Array:
-    """What the file calls to make an array, whose state follows."""
-    return _Array()
-
-
 def _encode(text: Any, encoding: Any) -> bytes:
     """How pickles of protocol 2 hold bytes."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError("bytes are malformed")
+        raise Refused("bytes are malformed")
     return text.encode("latin-1")
 
 
-_NAMES: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _rebuilt,
-    ("numpy._core.multiarray", "_reconstruct"): _rebuilt,
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
+_NAMES = {
+    "numpy.core.multiarray._reconstruct": Name("_reconstruct", call=lambda *_: _Array(), trusted=True),
+    "numpy._core.multiarray._reconstruct": Name("_reconstruct", call=lambda *_: _Array(), trusted=True),
+    "numpy.ndarray": Name("numpy.ndarray"),
+    "numpy.dtype": Name("numpy.dtype", call=_Dtype, trusted=True),
+    "_codecs.encode": Name("_codecs.encode", call=_encode),
 }
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Arrays, numbers, text and containers; nothing that a file names is called but the stand-ins above."""
+def _find(module: str, name: str) -> Name:
+    if f"{module}.{name}" not in _NAMES:
+        raise Refused(f"it mentions {module}.{name}")
+    return _NAMES[f"{module}.{name}"]
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _NAMES:
-            raise pickle.UnpicklingError(f"it mentions {module}.{name}")
-        return _NAMES[module, name]
+
+def _no_storage(pid: Any) -> Any:
+    raise Refused("it mentions a storage")
+
+
+def _load(path: str) -> Any:
+    """The object in a pickle, built by the interpreter for data: the standard library's runs what files say."""
+    with open(path, "rb") as file:
+        return Interpreter(io.BytesIO(file.read()), _find, _no_storage, "latin-1").run()
 
 
 def _unpickled(path: str) -> tuple[Any, dict[str, Any]]:
     """Rows of pixels, and the labels by kind."""
     try:
-        with open(path, "rb") as file:
-            found = _ArraysOnly(file, encoding="latin1").load()
+        found = _load(path)
         rows = found["data"].rows()
         labels = {key: found[key] for key in ("labels", "fine_labels", "coarse_labels") if key in found}
         for values in labels.values():
             if not isinstance(values, list) or not all(type(v) is int and 0 <= v < 1000 for v in values):
-                raise ValueError("its labels are no small numbers")
+                raise Refused("its labels are no small numbers")
         return rows, {key: np.asarray(value, dtype=np.int64) for key, value in labels.items()}
     except OSError:
         raise
-    except Exception as error:  # an unpickler raises anything on damaged files
+    except Exception as error:  # whatever a malformed object leads to
         raise pydl.SerializationError(f"CIFAR: cannot read {path!r}: {type(error).__name__}: {error}") from None
 
 
@@ -195,10 +197,7 @@ class CIFAR100(CIFAR10):
             with open(names, encoding="utf-8") as file:
                 self.classes = file.read().split()
         elif os.path.isfile(meta):
-            with open(meta, "rb") as raw:
-                try:
-                    self.classes = [
-                        str(name) for name in _ArraysOnly(raw, encoding="latin1").load()["fine_label_names"]
-                    ]
-                except Exception as error:
-                    raise pydl.SerializationError(f"CIFAR100: cannot read {meta!r}: {error}") from None
+            try:
+                self.classes = [str(name) for name in _load(meta)["fine_label_names"]]
+            except Exception as error:
+                raise pydl.SerializationError(f"CIFAR100: cannot read {meta!r}: {error}") from None
