@@ -173,6 +173,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         ValueError: with ``copy`` False where a copy is needed.
     """
     check_device(device)
+    if isinstance(dtype, type) and issubclass(dtype, np.generic):  # as scikit-learn 1.7 passes
+        dtype = getattr(pydl, np.dtype(dtype).name)
     if isinstance(obj, Tensor):
         found = obj
     elif hasattr(obj, "__dlpack__") and not isinstance(obj, (np.ndarray, np.generic)):

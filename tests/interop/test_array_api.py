@@ -246,3 +246,10 @@ def test_einops_of_the_array_api() -> None:
     assert api.rearrange(x, "a b c -> c (a b)").shape == (4, 6)
     assert api.reduce(x, "a b c -> a", "sum").shape == (2,)
     assert api.asnumpy(x).shape == (2, 3, 4)
+
+
+def test_asarray_takes_the_types_of_numpy() -> None:
+    import numpy as np
+
+    assert xp.asarray(pydl.ones(2), dtype=np.float64).dtype == pydl.float64
+    assert xp.asarray([1, 2], dtype=np.float32).dtype == pydl.float32
