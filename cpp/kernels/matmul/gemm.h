@@ -87,4 +87,14 @@ struct PlainGemm {
 using PlainGemmFn = void (*)(const PlainGemm&, int64_t row_begin, int64_t row_end);
 PYDL_KERNEL(ByDType<PlainGemmFn>, plain_gemm);
 
+// The kernels of an element type.
+template <class T>
+const GemmTable<T>& gemm_table() {
+  if constexpr (sizeof(T) == 4) {
+    return gemm_f32();
+  } else {
+    return gemm_f64();
+  }
+}
+
 }  // namespace pydl::kernels::matmul

@@ -30,14 +30,6 @@ constexpr int64_t kParallelWork = int64_t{1} << 17;
 constexpr double kLog2E = 1.4426950408889634;
 
 template <class T>
-const GemmTable<T>& products() {
-  if constexpr (sizeof(T) == 4) {
-    return kernels::matmul::gemm_f32();
-  } else {
-    return kernels::matmul::gemm_f64();
-  }
-}
-template <class T>
 const AttentionTable<T>& passes() {
   if constexpr (sizeof(T) == 4) {
     return kernels::attention::table_f32();
@@ -126,11 +118,14 @@ void copy_rows(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t r
 template <class T>
 class Panels {
  public:
-  Panels(int64_t k, int64_t n) : panel_(k * products<T>().nr), k_(k), n_(n), data_(panels(n, products<T>().nr) * panel_) {}
-  void pack(const T* b, int64_t b_row, int64_t b_col) { products<T>().pack_b(data_, panel_, b, kDType<T>, b_row, b_col, k_, n_); }
+  Panels(int64_t k, int64_t n)
+      : panel_(k * kernels::matmul::gemm_table<T>().nr), k_(k), n_(n), data_(panels(n, kernels::matmul::gemm_table<T>().nr) * panel_) {}
+  void pack(const T* b, int64_t b_row, int64_t b_col) {
+    kernels::matmul::gemm_table<T>().pack_b(data_, panel_, b, kDType<T>, b_row, b_col, k_, n_);
+  }
   // From row k0 and column n0, a multiple of the panels' width.
   const T* at(int64_t k0, int64_t n0) const {
-    const int64_t nr = products<T>().nr;
+    const int64_t nr = kernels::matmul::gemm_table<T>().nr;
     return data_.get() + n0 / nr * panel_ + k0 * nr;
   }
   int64_t panel() const { return panel_; }
@@ -144,7 +139,7 @@ class Panels {
 template <class T>
 void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t panel, T* c, int64_t c_row,
               double alpha, bool add) {
-  const GemmTable<T>& t = products<T>();
+  const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
   t.block(GemmBlock<T>{m,
                        n,
                        k,
@@ -279,7 +274,8 @@ class ForwardTask {
       return multiply<T>(rows, columns, s_.depth, query, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, scale, false);
     }
     const T* keys = s_.k.template begin<T>(s_.in.k, n) + j * s_.k.row;
-    products<T>().skinny_dots(SkinnyGemm<T>{rows, columns, s_.depth, query, s_.depth, 1, keys, s_.k.row, tile_, kTileRow});
+    kernels::matmul::gemm_table<T>().skinny_dots(
+        SkinnyGemm<T>{rows, columns, s_.depth, query, s_.depth, 1, keys, s_.k.row, tile_, kTileRow});
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t c = 0; c < columns; ++c) tile_[r * kTileRow + c] *= static_cast<T>(scale);
     }
@@ -291,7 +287,8 @@ class ForwardTask {
     }
     const T* values = s_.v.template begin<T>(s_.in.v, n) + j * s_.v.row;
     T* part = j > 0 ? part_.get() : out;
-    products<T>().skinny_rows(SkinnyGemm<T>{rows, s_.width, columns, tile_, kTileRow, 1, values, s_.v.row, part, s_.width});
+    kernels::matmul::gemm_table<T>().skinny_rows(
+        SkinnyGemm<T>{rows, s_.width, columns, tile_, kTileRow, 1, values, s_.v.row, part, s_.width});
     for (int64_t c = 0; j > 0 && c < rows * s_.width; ++c) out[c] += part[c];
   }
 

@@ -9,16 +9,9 @@
 
 namespace pydl::conv {
 
-Workspace& scratch_space();
+using kernels::matmul::gemm_table;
 
-template <class T>
-const kernels::matmul::GemmTable<T>& gemm_table() {
-  if constexpr (sizeof(T) == 4) {
-    return kernels::matmul::gemm_f32();
-  } else {
-    return kernels::matmul::gemm_f64();
-  }
-}
+Workspace& scratch_space();
 
 template <class T>
 const kernels::conv::ConvTable<T>& conv_table() {

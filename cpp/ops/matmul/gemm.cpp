@@ -31,15 +31,6 @@ constexpr int64_t kSplitElements = 512 * 512;
 
 thread_local Workspace a_space, b_space, c_space;
 
-template <class T>
-const GemmTable<T>& table() {
-  if constexpr (sizeof(T) == 4) {
-    return kernels::matmul::gemm_f32();
-  } else {
-    return kernels::matmul::gemm_f64();
-  }
-}
-
 // A product in the compute type T; a, b, c point to elements of `source`, which is T or a 16-bit format (then c is a T
 // buffer and the caller rounds).
 template <class T>
@@ -101,7 +92,7 @@ bool is_direct(const Problem<T>& p) {
 
 template <class T>
 void run_direct(const Problem<T>& p) {
-  const GemmTable<T>& t = table<T>();
+  const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
   GemmBlock<T> g{p.m,
                  p.n,
                  p.k,
@@ -131,7 +122,7 @@ void run_direct(const Problem<T>& p) {
 // Equal blocks of k: a thin last one costs a pass over c.
 template <class T>
 int64_t k_block(int64_t k) {
-  return ceil_div(ceil_div(k, ceil_div(k, int64_t{table<T>().kc})), 8) * 8;
+  return ceil_div(ceil_div(k, ceil_div(k, int64_t{kernels::matmul::gemm_table<T>().kc})), 8) * 8;
 }
 
 // Equal blocks of columns, whole panels of at most `widest`.
@@ -165,7 +156,7 @@ kernels::matmul::ReadAhead read_ahead(const char* p, int64_t stride, int64_t row
 // A sliver of mr rows of a stays in L1 while the block of b, in L2, streams past it.
 template <class T>
 void run_blocked(const Problem<T>& p) {
-  const GemmTable<T>& t = table<T>();
+  const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
   const int64_t nr = t.nr, kc = k_block<T>(p.k), nc = column_block(p.n, nr, t.nc);
   const bool by_panels = p.a_row == 1 && p.a_col != 1;
   const int64_t rows = (by_panels ? kSliverGroup : 1) * t.mr;
@@ -197,7 +188,7 @@ void run_blocked(const Problem<T>& p) {
 // this one is multiplied; a, which is small, is packed once for each block of k.
 template <class T>
 void run_thin(const Problem<T>& p) {
-  const GemmTable<T>& t = table<T>();
+  const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
   const int64_t nr = t.nr, kc = k_block<T>(p.k), nc = column_block(p.n, nr, std::max<int64_t>(nr, kThinBytes / p.source_size));
   const bool by_panels = p.a_row == 1 && p.a_col != 1;
   T* a_pack = a_space.get<T>(ceil_div(p.m, t.mr) * t.mr * std::min(p.k, kc));
@@ -241,7 +232,7 @@ Problem<T> turned(const Problem<T>& p) {
 // Cuts c into a grid of independent parts, as square as the thread count allows: each part packs what it needs.
 template <class T>
 void run_grid(const Problem<T>& p, void (*run)(const Problem<T>&)) {
-  const GemmTable<T>& t = table<T>();
+  const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
   const int64_t threads = p.m * p.n * p.k < kParallelWork || in_parallel_region() ? 1 : num_threads();
   if (threads == 1) return run(p);
   const int64_t row_tiles = ceil_div(p.m, t.mr), col_tiles = ceil_div(p.n, t.nr);
@@ -274,7 +265,7 @@ int64_t split_count(const Problem<T>& p) {
 
 template <class T>
 void run_split(const Problem<T>& p, int64_t splits) {
-  const int64_t size = p.m * p.n, kc = table<T>().kc, blocks = ceil_div(p.k, kc);
+  const int64_t size = p.m * p.n, kc = kernels::matmul::gemm_table<T>().kc, blocks = ceil_div(p.k, kc);
   T* partial = c_space.get<T>(splits * size);
   const auto task = [&](int64_t s) {
     const int64_t begin = std::min(p.k, blocks * s / splits * kc), end = std::min(p.k, blocks * (s + 1) / splits * kc);
@@ -302,7 +293,7 @@ void run_split(const Problem<T>& p, int64_t splits) {
 // The other operand is streamed once. c may have any strides here.
 template <class T>
 void run_skinny(const Problem<T>& p, int64_t c_col, bool dots) {
-  const GemmTable<T>& t = table<T>();
+  const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
   const T* a = reinterpret_cast<const T*>(p.a);
   const T* b = reinterpret_cast<const T*>(p.b);
   int64_t a_row = p.a_row, a_col = p.a_col;

@@ -31,14 +31,6 @@ constexpr int64_t kPrivateBytes = 1280 * 1024;
 constexpr int64_t kPrivateSamples = 8;
 
 template <class T>
-const GemmTable<T>& products() {
-  if constexpr (sizeof(T) == 4) {
-    return kernels::matmul::gemm_f32();
-  } else {
-    return kernels::matmul::gemm_f64();
-  }
-}
-template <class T>
 const CellTable<T>& cells() {
   if constexpr (sizeof(T) == 4) {
     return kernels::rnn::cells_f32();
@@ -65,7 +57,7 @@ struct Packed {
 
   // Part `part` of `parts` of b's columns is packed on its own, so that it begins with a panel.
   Packed(const Tensor& w, int64_t b_row, int64_t b_col, int64_t rows, int64_t columns, int64_t parts) : k(rows), n(columns) {
-    const GemmTable<T>& t = products<T>();
+    const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
     panel = k * t.nr;
     const int64_t per_part = ceil_div(n, t.nr) * panel;
     buffer = empty(Dims{parts * per_part}, w.dtype(), "rnn");
@@ -80,7 +72,7 @@ struct Packed {
   }
   // Column `column`, a multiple of the panel width, of a part.
   const T* panel_at(int64_t part, int64_t column) const {
-    const int64_t nr = products<T>().nr;
+    const int64_t nr = kernels::matmul::gemm_table<T>().nr;
     return buffer.data<T>() + (part * ceil_div(n, nr) + column / nr) * panel;
   }
 };
@@ -100,7 +92,7 @@ struct Product {
   bool few;  // rows in the whole problem: a thread's share must not choose differently
 
   void run() const {
-    const GemmTable<T>& t = products<T>();
+    const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
     if (few) return cells<T>().few_rows(FewRows<T>{rows, k, columns, a, a_row, b, panel, c, c_row, add, bias});
     const int64_t blocks = std::max<int64_t>(1, ceil_div(k, t.kc)), step = ceil_div(k, blocks);
     for (int64_t p = 0; p < std::max<int64_t>(k, 1); p += std::max<int64_t>(step, 1)) {
@@ -126,7 +118,7 @@ struct Product {
 // Runs f(first, last) over ranges of units that begin with a panel.
 template <class T, class F>
 void over_units(int64_t units, int64_t work, const F& f) {
-  const int64_t nr = products<T>().nr, panels = ceil_div(units, nr);
+  const int64_t nr = kernels::matmul::gemm_table<T>().nr, panels = ceil_div(units, nr);
   parallel_for(panels, std::max<int64_t>(1, panels * kParallelWork / std::max<int64_t>(work, 1)),
                [&](int64_t begin, int64_t end) { f(begin * nr, std::min(units, end * nr)); });
 }
@@ -235,7 +227,7 @@ class Forward {
   void run_segment(const Segment& s, const Packed<T>& weight) {
     over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * width_, [&](int64_t first, int64_t last) {
       // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
-      const int64_t step = s.whole <= kFewRows ? last - first : products<T>().nr;
+      const int64_t step = s.whole <= kFewRows ? last - first : kernels::matmul::gemm_table<T>().nr;
       for (int64_t u = first; u < last; u += step) {
         const int64_t units = std::min(step, last - u);
         for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
@@ -412,7 +404,7 @@ class Reverse {
                  nullptr,      s.whole <= kFewRows};
     p.run();
     if (!gru) return;
-    p.b += p.k * products<T>().nr;
+    p.b += p.k * kernels::matmul::gemm_table<T>().nr;
     p.k = hidden_;
     p.a = at<T>(grad_rest_, s.row * rest_row_);
     p.a_row = rest_row_;
