@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.case import Case
 from benchmarks.cases_conv import CONV_CASES
+from benchmarks.cases_geometric import GEOMETRIC_CASES
 from benchmarks.cases_memory import MEMORY_CASES
 from benchmarks.cases_norm import NORM_CASES
 from benchmarks.cases_seq import SEQ_CASES
@@ -108,6 +109,7 @@ def step():
     *NORM_CASES,
     *CONV_CASES,
     *TRAINING_CASES,
+    *GEOMETRIC_CASES,
     *VISION_CASES,
     *SEQ_CASES,
 ]
