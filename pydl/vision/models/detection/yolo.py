@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ __all__ = ["YOLO", "YOLOHead", "yolo"]
 
 
 class YOLOHead(nn.Module):
-    """A 3x3 and a 1x1 convolution, shared by all levels: maps (N, C, H, W) give (N, anchors, 5 + num_classes): two offsets in the cell,
+    """`num_convs` 3x3 convolutions and a 1x1 one, shared by all levels: maps (N, C, H, W) give (N, anchors, 5 + num_classes): two offsets in the cell,
     two logarithms of sides in anchors, objectness, classes; all before the sigmoid.
 
     Example:
@@ -36,10 +37,13 @@ class YOLOHead(nn.Module):
         torch.Size([1, 32, 8])
     """
 
-    def __init__(self, in_channels: int, num_anchors: int, num_classes: int) -> None:
+    def __init__(self, in_channels: int, num_anchors: int, num_classes: int, num_convs: int = 2) -> None:
         super().__init__()
         self.columns = 5 + num_classes
-        self.conv = Conv2dNormActivation(in_channels, in_channels, activation_layer=nn.SiLU)
+        # The levels share the head but not their statistics: batch normalisation's running means would fit none of them.
+        norm = partial(nn.GroupNorm, math.gcd(8, in_channels))
+        conv = partial(Conv2dNormActivation, norm_layer=norm, activation_layer=nn.SiLU)
+        self.conv = nn.Sequential(*(conv(in_channels, in_channels) for _ in range(num_convs)))
         self.predict = nn.Conv2d(in_channels, num_anchors * self.columns, 1)
         prior_bias(self.predict, 0.01)
         assert self.predict.bias is not None
@@ -80,7 +84,7 @@ class YOLO(Detector):
         image_std: Sequence[float] | None = None,
         head: nn.Module | None = None,
         anchor_ratio: float = 4.0,
-        loss_weights: tuple[float, float, float] = (5.0, 1.0, 1.0),
+        loss_weights: tuple[float, float, float] = (2.0, 1.0, 1.0),
         score_thresh: float = 0.05,
         nms_thresh: float = 0.5,
         detections_per_img: int = 100,
