@@ -37,7 +37,7 @@ def read_weights(name: str, weights: Weights) -> Mapping[str, Tensor] | None:
     path = os.fspath(weights)
     if path == "DEFAULT" or path.startswith("IMAGENET1K") or path.startswith("COCO"):
         raise ValueError(f"{name}(): weights={path!r} would have to be downloaded; pass a path or a state dict")
-    content = pydl.serialization.load_safetensors(path) if path.endswith(".safetensors") else pydl.load(path)
+    content = pydl.serialization.load_safetensors(path)[0] if path.endswith(".safetensors") else pydl.load(path)
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -12,7 +12,7 @@ class IntermediateLayerGetter(nn.ModuleDict):
     Example:
         >>> import pydl
         >>> model = pydl.nn.Sequential(pydl.nn.Linear(2, 3), pydl.nn.ReLU(), pydl.nn.Linear(3, 4))
-        >>> getter = pydl.vision.models._layers.IntermediateLayerGetter(model, {"1": "middle"})
+        >>> getter = pydl.vision.models.segmentation.IntermediateLayerGetter(model, {"1": "middle"})
         >>> {name: tuple(x.shape) for name, x in getter(pydl.zeros(1, 2)).items()}
         {'middle': (1, 3)}
     """
