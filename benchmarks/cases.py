@@ -7,6 +7,7 @@ from benchmarks.cases_conv import CONV_CASES
 from benchmarks.cases_geometric import GEOMETRIC_CASES
 from benchmarks.cases_memory import MEMORY_CASES
 from benchmarks.cases_norm import NORM_CASES
+from benchmarks.cases_quantized import QUANTIZED_CASES
 from benchmarks.cases_seq import SEQ_CASES
 from benchmarks.cases_training import TRAINING_CASES
 
@@ -109,5 +110,6 @@ def step():
     *CONV_CASES,
     *TRAINING_CASES,
     *GEOMETRIC_CASES,
+    *QUANTIZED_CASES,
     *SEQ_CASES,
 ]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from opinfo import Maker, Sample, op
 from scipy.signal import correlate
 
 import pydl
+from opinfo import Maker, Sample, op
 
 WRONG = (RuntimeError, TypeError, ValueError)
 
