@@ -182,6 +182,7 @@ _LAZY_MODULES = (
     "distributions",
     "fft",
     "linalg",
+    "losses",
     "nn",
     "optim",
     "serialization",
