@@ -10,6 +10,7 @@ from benchmarks.cases_norm import NORM_CASES
 from benchmarks.cases_quantized import QUANTIZED_CASES
 from benchmarks.cases_seq import SEQ_CASES
 from benchmarks.cases_training import TRAINING_CASES
+from benchmarks.cases_vision import VISION_CASES
 
 _MLP = """
 net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
@@ -110,6 +111,10 @@ def step():
     *CONV_CASES,
     *TRAINING_CASES,
     *GEOMETRIC_CASES,
+<<<<<<< HEAD
     *QUANTIZED_CASES,
+=======
+    *VISION_CASES,
+>>>>>>> vision
     *SEQ_CASES,
 ]

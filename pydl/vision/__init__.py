@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_SUBMODULES = ("datasets",)
+_SUBMODULES = ("datasets", "models", "ops")
 
 __all__ = list(_SUBMODULES)
 
