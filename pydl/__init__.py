@@ -178,15 +178,19 @@ from pydl import _lazy
 # Loaded when first used: what a program does not touch costs it no import time.
 _LAZY_MODULES = (
     "array_api",
+    "attribution",
     "demo",
     "distributions",
     "fft",
     "linalg",
+    "models",
     "nn",
     "optim",
     "serialization",
     "signal",
+    "text",
     "utils",
+    "vision",
 )
 _LAZY_NAMES = {
     "load": "serialization",

@@ -339,7 +339,8 @@ def test_self_attention_masks_and_weights() -> None:
     padding = pydl.tensor([[False, False, True], [False, False, False]])
     expected = net(t[:1, :2], is_causal=True)
     for mask in (None, pydl.zeros(3, 3, dtype=pydl.bool), pydl.zeros(3, 3, dtype=pydl.float64)):
-        got = net(t, key_padding_mask=padding, attn_mask=mask, is_causal=True)
+        same_kind = padding if mask is None or mask.dtype == pydl.bool else pydl.where(padding, -pydl.inf, 0.0).double()
+        got = net(t, key_padding_mask=same_kind, attn_mask=mask, is_causal=True)
         np.testing.assert_allclose(got[:1, :2].detach().numpy(), expected.detach().numpy())
 
 

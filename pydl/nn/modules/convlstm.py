@@ -23,8 +23,8 @@ class ConvLSTMCell2d(Module):
     """One step of a convolutional LSTM.
 
     ``i, f, g, o`` are the chunks, in this order, of ``conv([x, h])``; then
-    ``c' = sigmoid(f) * c + sigmoid(i) * tanh(g)`` and ``h' = sigmoid(o) * tanh(c')``. With peepholes ``i`` and ``f`` also get ``W_ci * c`` and ``W_cf * c``, and ``o``
-    gets ``W_co * c'``.
+    ``c' = sigmoid(f) * c + sigmoid(i) * tanh(g)`` and ``h' = sigmoid(o) * tanh(c')``. With peepholes ``i`` and ``f``
+    also get ``W_ci * c`` and ``W_cf * c``, and ``o`` gets ``W_co * c'``.
 
     Args:
         in_channels: C.
