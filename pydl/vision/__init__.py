@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+<<<<<<< HEAD
 _SUBMODULES = ("datasets", "models", "ops")
+=======
+_SUBMODULES = ("datasets", "feature_extraction", "filters", "io", "transforms", "tv_tensors", "utils")
+>>>>>>> parts
 
 __all__ = list(_SUBMODULES)
 

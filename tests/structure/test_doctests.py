@@ -18,7 +18,7 @@ MODULES = sorted(
     info.name for info in pkgutil.walk_packages(pydl.__path__, "pydl.") if not info.name.startswith(LEFT_OUT)
 )
 NAMESPACES = [
-    "nn", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
+    "nn", "nn.blocks", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
     "nn.utils.stateless", "optim", "optim.lr_scheduler", "optim.swa_utils", "serialization", "svm", "linear_model", "special", "linalg",
     "fft", "signal.windows", "geometric", "quantization",
 ]  # fmt: skip
