@@ -111,10 +111,7 @@ def step():
     *CONV_CASES,
     *TRAINING_CASES,
     *GEOMETRIC_CASES,
-<<<<<<< HEAD
     *QUANTIZED_CASES,
-=======
     *VISION_CASES,
->>>>>>> vision
     *SEQ_CASES,
 ]

@@ -5,11 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-<<<<<<< HEAD
-_SUBMODULES = ("datasets", "models", "ops")
-=======
-_SUBMODULES = ("datasets", "feature_extraction", "filters", "io", "transforms", "tv_tensors", "utils")
->>>>>>> parts
+_SUBMODULES = (
+    "datasets",
+    "feature_extraction",
+    "filters",
+    "io",
+    "models",
+    "ops",
+    "transforms",
+    "tv_tensors",
+    "utils",
+)
 
 __all__ = list(_SUBMODULES)
 
