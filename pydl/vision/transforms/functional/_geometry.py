@@ -186,12 +186,16 @@ def _resize_image(
         rows, columns = (_lanczos_weights(a, b).to(values.dtype) for a, b in zip(old, new))
         values = values @ columns.T
         if image.dtype == pydl.uint8:
-            values = values.round().clamp(0, 255)  # as Pillow, which keeps bytes between both passes
+            values = values.round().clamp(0, 255)  # as below
         values = rows @ values
     elif mode in _NEAREST:
         values = _resize_nearest(values, new, mode == InterpolationMode.NEAREST_EXACT)
     else:
-        values = nnF.interpolate(values, new, mode=mode.value, align_corners=False, antialias=bool(antialias))
+        options: Any = {"mode": mode.value, "align_corners": False, "antialias": bool(antialias)}
+        if image.dtype == pydl.uint8 and mode == InterpolationMode.BICUBIC:
+            # As Pillow, which keeps bytes between both passes: what overshoots is cut before it is mixed
+            values = nnF.interpolate(values, (old[0], new[1]), **options).round().clamp(0, 255)
+        values = nnF.interpolate(values, new, **options)
     if not exact and not image.is_floating_point():
         values = values.round()
         if image.dtype == pydl.uint8:
