@@ -90,10 +90,15 @@ def _mode_of(mode: Any) -> ImageReadMode:
 
 
 def _opened(function: str, source: Any, formats: tuple[str, ...] | None) -> Any:
-    image = pil("Image")
+    """Pillow's image, whose pixels are not read yet.
+
+    Pillow raises errors of many kinds for damaged data, here and later; all of them become SerializationError.
+    """
     try:
-        return image.open(source, formats=formats)
-    except (pil("Image").UnidentifiedImageError, image.DecompressionBombError, SyntaxError, ValueError) as error:
+        return pil("Image").open(source, formats=formats)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
         wanted = "an image" if formats is None else " or ".join(formats)
         raise pydl.SerializationError(f"{function}(): cannot read the data as {wanted}: {error}") from None
 
@@ -114,14 +119,16 @@ def _pixels(opened: Any, mode: ImageReadMode, upright: bool) -> Tensor:
 
 
 def _decoded(function: str, source: Any, mode: Any, upright: bool, formats: tuple[str, ...] | None) -> Tensor:
-    """The image in a file or in bytes.
-
-    Pillow raises errors of many kinds for damaged data; all of them become SerializationError.
-    """
+    """The image in a file or in bytes."""
     chosen = _mode_of(mode)
     if isinstance(source, Tensor):
         _check_bytes(function, "input", source)
         source = io.BytesIO(source.numpy().tobytes())
+    elif isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            return _decoded(function, file, mode, upright, formats)
+    elif not hasattr(source, "read"):
+        raise TypeError(f"{function}(): expected a tensor of bytes or a path, got {type(source).__name__}")
     with _opened(function, source, formats) as opened:
         try:
             return _pixels(opened, chosen, upright)
