@@ -70,6 +70,8 @@ def histogram_loss(
     need_dims(op, "input", input, "(N, C, *)", 2)
     if target.dim() < 2 or target.shape[:2] != input.shape[:2]:
         raise shape_error(op, "target", f"({input.shape[0]}, {input.shape[1]}, *)", target)
+    if (input.numel() == 0 or target.numel() == 0) and 0 not in input.shape[:2]:
+        raise shape_error(op, "input and target", "(N, C, *), not empty,", [tuple(input.shape), tuple(target.shape)])
     rows = [t.flatten(2) if t.dim() > 2 else t.unsqueeze(2) for t in (input, target.to(input.dtype))]
     p, q = (soft_histogram(t, bins, value_range) for t in rows)
     if distance == "l2":

@@ -16,6 +16,7 @@ from pydl.losses._shared import (
     matching,
     need_dims,
     need_range,
+    need_shape,
     reduce,
     root,
     shape_error,
@@ -360,6 +361,8 @@ def entropy_regularized_loss(
         tensor(0.)
     """
     need_dims("entropy_regularized_loss", "input", input, "(N, C, *)", 2)
+    if base is None and target.shape != input.shape:
+        need_shape("entropy_regularized_loss", "target", target, (input.shape[0], *input.shape[2:]))
     value = F.cross_entropy(input, target) if base is None else base(input, target)
     spread = entropy(input)
     return value - weight * spread if mode == "confidence_penalty" else value + weight * spread

@@ -1,6 +1,6 @@
 """Losses of overlapping regions: Dice, Jaccard, Tversky and their kin.
 
-Each is 1 - ratio of sums over the pixels; `_regions` brings predictions and targets of every accepted form to (N, C,
+Each is 1 - ratio of sums over the pixels; `regions` brings predictions and targets of every accepted form to (N, C,
 pixels).
 """
 
@@ -77,7 +77,7 @@ def without_background(op: str, include_background: bool, *tensors: Tensor) -> l
     return [t[:, 1:] for t in tensors]
 
 
-def _regions(
+def regions(
     op: str,
     input: Tensor,
     target: Tensor,
@@ -86,6 +86,7 @@ def _regions(
     softmax: bool,
     ignore_index: int | None,
 ) -> Regions:
+    """Predictions and targets of every accepted form as :class:`Regions`."""
     need_dims(op, "input", input, "(N, C, *)", 2)
     predicted = probabilities(op, input, sigmoid, softmax)
     target, keep = one_hot(op, input, target, ignore_index)
@@ -139,10 +140,14 @@ def dice_loss(
         >>> pydl.losses.dice_loss(pydl.tensor([[[1.0, 1.0, 0.0]]]), pydl.tensor([[[1, 0, 0]]]))
         tensor(0.3333)
     """
-    r = _regions("dice_loss", input, target, include_background, sigmoid, softmax, ignore_index)
+    r = regions("dice_loss", input, target, include_background, sigmoid, softmax, ignore_index)
+    return _weighted("dice_loss", dice(r, squared, batch, smooth_nr, smooth_dr), weight, reduction)
+
+
+def dice(r: Regions, squared: bool, batch: bool, smooth_nr: float, smooth_dr: float) -> Tensor:
+    """The Dice losses of regions, (N, C') or (C',)."""
     common, sizes = _common_and_sizes(r, squared, batch)
-    loss = _complement(2 * common + smooth_nr, sizes + smooth_dr)
-    return _weighted("dice_loss", loss, weight, reduction)
+    return _complement(2 * common + smooth_nr, sizes + smooth_dr)
 
 
 def _common_and_sizes(r: Regions, squared: bool, batch: bool) -> tuple[Tensor, Tensor]:
@@ -205,7 +210,7 @@ def jaccard_loss(
         >>> pydl.losses.jaccard_loss(pydl.tensor([[[1.0, 1.0, 0.0]]]), pydl.tensor([[[1, 0, 0]]]))
         tensor(0.5000)
     """
-    r = _regions("jaccard_loss", input, target, include_background, sigmoid, softmax, ignore_index)
+    r = regions("jaccard_loss", input, target, include_background, sigmoid, softmax, ignore_index)
     common, sizes = _common_and_sizes(r, squared, batch)
     loss = _complement(common + smooth_nr, sizes - common + smooth_dr)
     return _weighted("jaccard_loss", loss, weight, reduction)
@@ -262,7 +267,7 @@ def tversky_loss(
         >>> pydl.losses.tversky_loss(p, g, alpha=1.0, beta=0.0)
         tensor(0.5000)
     """
-    r = _regions("tversky_loss", input, target, include_background, sigmoid, softmax, ignore_index)
+    r = regions("tversky_loss", input, target, include_background, sigmoid, softmax, ignore_index)
     loss = _tversky(r, alpha, beta, tp_weight, batch, smooth_nr, smooth_dr)
     return _weighted("tversky_loss", loss, weight, reduction)
 
@@ -316,7 +321,7 @@ def focal_tversky_loss(
     op = "focal_tversky_loss"
     if not gamma > 0:
         raise ValueError(f"{op}(): gamma must be positive, got {gamma}")
-    r = _regions(op, input, target, include_background, sigmoid, softmax, ignore_index)
+    r = regions(op, input, target, include_background, sigmoid, softmax, ignore_index)
     loss = power(_tversky(r, alpha, beta, 1.0, batch, smooth_nr, smooth_dr), 1 / gamma)
     return _weighted(op, loss, weight, reduction)
 
@@ -380,7 +385,7 @@ def generalized_dice_loss(
         >>> pydl.losses.generalized_dice_loss(p, pydl.tensor([[0, 0, 1]]))
         tensor(0.3333)
     """
-    r = _regions("generalized_dice_loss", input, target, include_background, sigmoid, softmax, ignore_index)
+    r = regions("generalized_dice_loss", input, target, include_background, sigmoid, softmax, ignore_index)
     common, sizes = _common_and_sizes(r, squared, batch)
     weights = _class_weights(_total(r.target, batch), w_type)
     loss = _complement(2 * (weights * common).sum(-1) + smooth_nr, (weights * sizes).sum(-1) + smooth_dr)

@@ -18,11 +18,10 @@ from pydl.losses._shared import (
     mean,
     mean_over,
     need_dims,
-    need_range,
     need_shape,
     without_ignored,
 )
-from pydl.losses.overlap import dice_loss
+from pydl.losses.overlap import dice, regions
 from pydl.nn import functional as F
 
 __all__ = [
@@ -92,6 +91,9 @@ def _outputs(op: str, outputs: Mapping[str, Tensor] | Sequence[Tensor]) -> list[
     found = list(outputs)
     if len(found) not in (1, 2):
         raise ValueError(f"{op}(): input must be one tensor or two, got {len(found)}")
+    for t in found:
+        if not isinstance(t, Tensor):
+            raise TypeError(f"{op}(): input must be a tensor, or hold tensors, got {type(t).__name__}")
     return found
 
 
@@ -141,26 +143,23 @@ def unet_loss(
     """
     op = "unet_loss"
     need_dims(op, "input", input, "(N, C, *)", 2)
-    single = input.shape[1] == 1
-    region: dict[str, Any] = {"squared": squared, "batch": batch, "smooth_nr": smooth_nr, "smooth_dr": smooth_dr}
-    if single:
+    if input.shape[1] == 1:
+        need_shape(op, "target", target, input.shape)
         target, keep = without_ignored(target, None if target.is_floating_point() else ignore_index)
         y = matching(op, input, target)
-        need_range(op, "target", y, 0, 1)
-        entropy = F.binary_cross_entropy_with_logits(input, y, reduction="none")
-        p = input.sigmoid()
+        entropy, p = F.binary_cross_entropy_with_logits(input, y, reduction="none"), input.sigmoid()
         if keep is not None:
             entropy, p = entropy.masked_fill(~keep, 0), p.masked_fill(~keep, 0)
         # One channel is all there is: the background cannot be left out.
-        return dice_weight * dice_loss(p, y, **region) + lambd * mean_over(entropy, keep, "mean")
-    dice = dice_loss(
-        input, target, include_background=include_background, softmax=True, ignore_index=ignore_index, **region
-    )
-    if target.is_floating_point() or target.shape == input.shape:
-        cross = mean(-(target.to(input.dtype) * input.log_softmax(1)).sum(1))
+        r = regions(op, p, y, True, False, False, None)
+        cross = mean_over(entropy, keep, "mean")
     else:
-        cross = _class_entropy(op, input, target, None, ignore_index, "mean")
-    return dice_weight * dice + lambd * cross
+        r = regions(op, input, target, include_background, False, True, ignore_index)
+        if target.shape == input.shape:
+            cross = mean(-(target.to(input.dtype) * input.log_softmax(1)).sum(1))
+        else:
+            cross = _class_entropy(op, input, target, None, ignore_index, "mean")
+    return dice_weight * mean(dice(r, squared, batch, smooth_nr, smooth_dr)) + lambd * cross
 
 
 class UNetLoss(Loss, of=unet_loss):
