@@ -33,6 +33,10 @@ class Entry:
         api: its public names, the first the most important.
         formula, use, source: what it computes, what it is for, who described it.
         example: a script among the examples, or ``''``; the docstring of the first name has one too.
+
+    >>> entry = pydl.catalogue.find("dropout")[0]
+    >>> entry.id, entry.name, entry.api, entry.file
+    ('T005', 'Dropout', ('pydl.nn.Dropout', 'pydl.nn.AlphaDropout'), 'pydl/nn/modules/dropout.py')
     """
 
     id: str
@@ -147,7 +151,7 @@ def find(words: str, most: int = 8) -> list[Entry]:
     """The entries that fit some words best, in English or Chinese; ids and public names count too.
 
     >>> [e.name for e in pydl.catalogue.find("channel attention", 2)]
-    ['Channel attention', 'Spatial attention']
+    ['Channel attention']
     >>> pydl.catalogue.find("感知机")[0].api
     ('pydl.linear_model.Perceptron',)
     """
