@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from benchmarks.case import Case
 from benchmarks.cases_conv import CONV_CASES
+from benchmarks.cases_geometric import GEOMETRIC_CASES
 from benchmarks.cases_memory import MEMORY_CASES
 from benchmarks.cases_norm import NORM_CASES
+from benchmarks.cases_quantized import QUANTIZED_CASES
 from benchmarks.cases_seq import SEQ_CASES
 from benchmarks.cases_training import TRAINING_CASES
+from benchmarks.cases_vision import VISION_CASES
 
 _MLP = """
 net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
@@ -107,5 +110,8 @@ def step():
     *NORM_CASES,
     *CONV_CASES,
     *TRAINING_CASES,
+    *GEOMETRIC_CASES,
+    *QUANTIZED_CASES,
+    *VISION_CASES,
     *SEQ_CASES,
 ]

@@ -17,7 +17,7 @@ SIZE = 24
 
 
 def pictures(count: int) -> tuple[Any, Any, Any]:
-    """Images (count, 1, SIZE, SIZE) of a square (0) or a cross (1) among noise, labels, and bool masks of the shapes."""
+    """Images (count, 1, SIZE, SIZE) of squares (0) and crosses (1) in noise, labels, and where the shapes are."""
     place = pydl.randint(2, SIZE - 9, (2, count))
     rows = pydl.arange(SIZE).reshape(1, -1, 1) - place[0].reshape(-1, 1, 1)
     columns = pydl.arange(SIZE).reshape(1, 1, -1) - place[1].reshape(-1, 1, 1)

@@ -179,20 +179,36 @@ from pydl import _lazy
 _LAZY_MODULES = (
     "array_api",
     "attribution",
+    "catalogue",
+    "compress",
     "demo",
     "distributions",
+    "ensemble",
     "fft",
+    "geometric",
+    "hub",
     "linalg",
+    "linear_model",
+    "losses",
     "models",
     "nn",
     "optim",
+    "quantization",
+    "search",
     "serialization",
     "signal",
+    "svm",
     "text",
     "utils",
     "vision",
 )
+_QUANTIZED = (
+    "dequantize fake_quantize_per_channel_affine fake_quantize_per_tensor_affine per_channel_affine "
+    "per_channel_symmetric per_tensor_affine per_tensor_symmetric qint32 qint8 quantize_per_channel "
+    "quantize_per_tensor quint8"
+)
 _LAZY_NAMES = {
+    **dict.fromkeys(_QUANTIZED.split(), "quantization.tensor"),
     "load": "serialization",
     "save": "serialization",
     "set_printoptions": "_tensor_str",

@@ -72,13 +72,15 @@ class Occlusion:
             places = _places(tuple(x.shape[1:]), window, steps)
             while some := list(itertools.islice(places, perturbations_per_eval)):
                 hidden = x.repeat(len(some), *(1,) * (x.dim() - 1)).unflatten(0, (len(some), len(x)))
-                for k, place in enumerate(some):
-                    hidden[(k, slice(None), *place)] = base[(slice(None), *place)]
+                everywhere = [(slice(None), *place) for place in some]
+                for k, place in enumerate(everywhere):
+                    hidden[k][place] = base[place]
                 output = self.forward_func(hidden.flatten(0, 1))
                 scores = selected(name, output, repeated_target(target, len(some)), len(x) * len(some))
-                for score, place in zip(scores.unflatten(0, (len(some), len(x))), some):
-                    total[(slice(None), *place)] += (whole - score).reshape(-1, *(1,) * (x.dim() - 1)).to(x.dtype)
-                    covered[place] += 1
+                falls = (whole - scores.unflatten(0, (len(some), len(x)))).to(x.dtype)
+                for fall, place in zip(falls, everywhere):
+                    total[place] += fall.reshape(-1, *(1,) * (x.dim() - 1))
+                    covered[place[1:]] += 1
         return total / covered
 
 

@@ -20,13 +20,19 @@ MODULES = sorted(
 NAMESPACES = [
     "nn", "nn.blocks", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
     "nn.utils.stateless", "optim", "optim.lr_scheduler", "optim.swa_utils", "serialization", "svm", "linear_model", "special", "linalg",
-    "fft", "signal.windows", "attribution", "vision.datasets", "vision.feature_extraction", "vision.filters", "vision.io", "vision.transforms",
-    "vision.transforms.functional", "vision.tv_tensors", "vision.utils",
+    "fft", "signal.windows", "attribution", "geometric", "quantization", "hub", "catalogue", "losses", "vision.datasets",
+    "vision.feature_extraction", "vision.filters", "vision.io", "vision.transforms", "vision.transforms.functional",
+    "vision.tv_tensors", "vision.utils",
 ]  # fmt: skip
 # Base classes without behaviour of their own, warnings and errors, other names of one thing, and what is shown elsewhere
 WITHOUT_EXAMPLE = {
     "RNNBase", "RNNCellBase", "clip_grad_norm", "ConvergenceWarning", "NotFittedError", "SerializationError", "load", "load_safetensors",
-    "clear_safe_globals", "get_safe_globals", "AutoAugmentPolicy", "BoundingBoxFormat", "ImageReadMode", "InterpolationMode", "TVTensor",
+    "clear_safe_globals", "get_safe_globals",
+    "ObserverBase", "Quantize", "QuantizedLinear", "QuantizedConv1d", "QuantizedConv2d", "QATLinear", "QATConv1d", "QATConv2d",
+    "DynamicQuantizedLinear", "DynamicQuantizedLSTM", "DynamicQuantizedGRU", "DynamicQuantizedLSTMCell", "DynamicQuantizedGRUCell",
+    "DynamicQuantizedRNNCell", "default_observer", "default_weight_observer", "default_per_channel_weight_observer",
+    "default_fake_quant", "default_per_channel_weight_fake_quant",
+    "AutoAugmentPolicy", "BoundingBoxFormat", "ImageReadMode", "InterpolationMode", "TVTensor",
     "CIFAR10", "CIFAR100", "EMNIST", "FashionMNIST", "KMNIST", "MNIST", "VisionDataset",
 }  # fmt: skip
 
@@ -41,6 +47,7 @@ def test_examples_of_a_module(name: str) -> None:
     report: list[str] = []
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
         pydl.manual_seed(0)
+        test.globs.setdefault("pydl", pydl)
         runner.run(test, out=report.append)
     assert not report, "".join(report)
 
