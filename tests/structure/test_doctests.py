@@ -20,7 +20,9 @@ MODULES = sorted(
 NAMESPACES = [
     "nn", "nn.blocks", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
     "nn.utils.stateless", "optim", "optim.lr_scheduler", "optim.swa_utils", "serialization", "svm", "linear_model", "special", "linalg",
-    "fft", "signal.windows", "geometric", "quantization", "losses",
+    "fft", "signal.windows", "geometric", "quantization", "hub", "catalogue", "losses", "vision.datasets",
+    "vision.feature_extraction", "vision.filters", "vision.io", "vision.transforms", "vision.transforms.functional",
+    "vision.tv_tensors", "vision.utils",
 ]  # fmt: skip
 # Base classes without behaviour of their own, warnings and errors, other names of one thing, and what is shown elsewhere
 WITHOUT_EXAMPLE = {
@@ -30,6 +32,8 @@ WITHOUT_EXAMPLE = {
     "DynamicQuantizedLinear", "DynamicQuantizedLSTM", "DynamicQuantizedGRU", "DynamicQuantizedLSTMCell", "DynamicQuantizedGRUCell",
     "DynamicQuantizedRNNCell", "default_observer", "default_weight_observer", "default_per_channel_weight_observer",
     "default_fake_quant", "default_per_channel_weight_fake_quant",
+    "AutoAugmentPolicy", "BoundingBoxFormat", "ImageReadMode", "InterpolationMode", "TVTensor",
+    "CIFAR10", "CIFAR100", "EMNIST", "FashionMNIST", "KMNIST", "MNIST", "VisionDataset",
 }  # fmt: skip
 
 

@@ -118,6 +118,11 @@ def clamp_bounding_boxes(
     return tv_tensors.wrap(plain.clone(), like=inpt) if own else plain
 
 
+def _canvas(inpt: Any, canvas_size: tuple[int, int] | None) -> tuple[int, int]:
+    """That of the boxes or points, else the one given."""
+    return getattr(inpt, "canvas_size", canvas_size)  # type: ignore[return-value]
+
+
 def clamp_keypoints(inpt: Any, canvas_size: tuple[int, int] | None = None) -> Any:
     """Points moved to the nearest pixel of the image.
 
@@ -135,7 +140,7 @@ def clamp_keypoints(inpt: Any, canvas_size: tuple[int, int] | None = None) -> An
     own = isinstance(inpt, KeyPoints)
     if own == (canvas_size is not None):
         raise ValueError("clamp_keypoints(): give canvas_size for plain tensors, and for these alone")
-    height, width = getattr(inpt, "canvas_size", canvas_size)
+    height, width = _canvas(inpt, canvas_size)
     plain = inpt.as_subclass(Tensor)
     made = pydl.stack([plain[..., 0].clamp(0, width - 1), plain[..., 1].clamp(0, height - 1)], dim=-1)
     return tv_tensors.wrap(made, like=inpt) if own else made
@@ -241,6 +246,6 @@ def sanitize_keypoints(key_points: Any, canvas_size: tuple[int, int] | None = No
     own = isinstance(key_points, KeyPoints)
     if own == (canvas_size is not None):
         raise ValueError("sanitize_keypoints(): give canvas_size for plain tensors, and for these alone")
-    valid = valid_points(key_points, getattr(key_points, "canvas_size", canvas_size))
+    valid = valid_points(key_points, _canvas(key_points, canvas_size))
     kept = key_points.as_subclass(Tensor)[valid]
     return (tv_tensors.wrap(kept, like=key_points) if own else kept), valid

@@ -12,7 +12,16 @@ import pydl
 from pydl import Tensor
 from pydl.vision import tv_tensors
 
-__all__ = ["is_array_image", "is_pil", "is_pure_tensor", "pil", "register", "register_kernel", "run"]
+__all__ = [
+    "is_array_image",
+    "is_pil",
+    "is_pure_tensor",
+    "pil",
+    "register",
+    "register_composed",
+    "register_kernel",
+    "run",
+]
 
 _KERNELS: dict[Callable[..., Any], dict[Any, Callable[..., Any]]] = {}
 _PIL = "pil"
@@ -84,6 +93,14 @@ def register(
     _KERNELS[function] = table
 
 
+def register_composed(function: Callable[..., Any], images_only: bool = False) -> None:
+    """A function made of others, which find out the kind themselves."""
+    kinds = [Tensor, tv_tensors.Image, tv_tensors.Video, _PIL]
+    if not images_only:
+        kinds += [tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints]
+    _KERNELS[function] = dict.fromkeys(kinds, function)
+
+
 def _wrapped(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def run_wrapped(inpt: Any, *args: Any, **kwargs: Any) -> Any:
         out = kernel(inpt.as_subclass(Tensor), *args, **kwargs)
@@ -131,9 +148,9 @@ def run(function: Callable[..., Any], inpt: Any, *args: Any, passthrough: bool =
             return _on_array(table[Tensor], inpt, *args, **kwargs)
         kernel = None
     else:
-        kernel = next((table[kind] for kind in type(inpt).__mro__ if kind in table), None)
-        if kernel is table.get(Tensor) and not is_pure_tensor(inpt):
-            kernel = None  # a kind of tensor that is no image
+        # A kind of tensor that has no code is no image either
+        kinds = [kind for kind in type(inpt).__mro__ if kind is not Tensor or is_pure_tensor(inpt)]
+        kernel = next((table[kind] for kind in kinds if kind in table), None)
     if kernel is not None:
         return kernel(inpt, *args, **kwargs)
     if passthrough:

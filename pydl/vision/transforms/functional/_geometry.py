@@ -15,7 +15,7 @@ from pydl.vision import tv_tensors
 from pydl.vision.transforms.functional import _pil
 from pydl.vision.transforms.functional._boxes import CXCYWH, XYXY, moved_boxes
 from pydl.vision.transforms.functional._conversion import get_size
-from pydl.vision.transforms.functional._dispatch import register, run
+from pydl.vision.transforms.functional._dispatch import register, register_composed, run
 from pydl.vision.transforms.functional._modes import InterpolationMode, as_mode, pil_resampling
 
 __all__ = [
@@ -186,12 +186,16 @@ def _resize_image(
         rows, columns = (_lanczos_weights(a, b).to(values.dtype) for a, b in zip(old, new))
         values = values @ columns.T
         if image.dtype == pydl.uint8:
-            values = values.round().clamp(0, 255)  # as Pillow, which keeps bytes between both passes
+            values = values.round().clamp(0, 255)  # as below
         values = rows @ values
     elif mode in _NEAREST:
         values = _resize_nearest(values, new, mode == InterpolationMode.NEAREST_EXACT)
     else:
-        values = nnF.interpolate(values, new, mode=mode.value, align_corners=False, antialias=bool(antialias))
+        options: Any = {"mode": mode.value, "align_corners": False, "antialias": bool(antialias)}
+        if image.dtype == pydl.uint8 and mode == InterpolationMode.BICUBIC:
+            # As Pillow, which keeps bytes between both passes: what overshoots is cut before it is mixed
+            values = nnF.interpolate(values, (old[0], new[1]), **options).round().clamp(0, 255)
+        values = nnF.interpolate(values, new, **options)
     if not exact and not image.is_floating_point():
         values = values.round()
         if image.dtype == pydl.uint8:
@@ -461,16 +465,7 @@ def ten_crop(inpt: Any, size: Any, vertical_flip: bool = False) -> tuple[Any, ..
     return five_crop(inpt, size) + five_crop(flipped, size)
 
 
-def _passed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Composed functions take what their parts take; in the table, so that transforms find them."""
-
-    def kernel(inpt: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(inpt, *args, **kwargs)
-
-    return kernel
-
-
-register(center_crop, *[_passed(center_crop)] * 5)
-register(resized_crop, *[_passed(resized_crop)] * 5)
-register(five_crop, *[_passed(five_crop)] * 2)
-register(ten_crop, *[_passed(ten_crop)] * 2)
+register_composed(center_crop)
+register_composed(resized_crop)
+register_composed(five_crop, images_only=True)
+register_composed(ten_crop, images_only=True)

@@ -138,6 +138,9 @@ def _checked(angle: Any, translate: Any, scale: Any, shear: Any, center: Any) ->
     pair = [shear, 0.0] if isinstance(shear, (int, float)) else list(shear) * (2 if len(shear) == 1 else 1)
     if len(pair) != 2:
         raise ValueError(f"Shear should be a sequence containing two values. Got {shear}")
+    numbers = [angle, *translate, scale, *pair]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"affine(): angle, translate, scale and shear must be finite, got {numbers}")
     if center is not None and (not isinstance(center, (list, tuple)) or len(center) != 2):
         raise TypeError("Argument center should be a sequence of two numbers")
     return pair, center
@@ -272,6 +275,8 @@ def _rotate_image(
     image: Tensor, angle: float, interpolation: Any = InterpolationMode.NEAREST, expand: bool = False,
     center: Any = None, fill: Any = None,
 ) -> Tensor:  # fmt: skip
+    if not math.isfinite(angle):
+        raise ValueError(f"rotate(): angle must be finite, got {angle}")
     turns, rest = divmod(angle % 360, 90)
     square = image.shape[-1] == image.shape[-2]
     if center is None and rest == 0 and (turns % 2 == 0 or expand or square):

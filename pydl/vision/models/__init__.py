@@ -1,0 +1,29 @@
+"""Models with torchvision's names, numbers and keys of weights; nothing is downloaded."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from pydl.vision.models._build import PARAMETER_COUNTS as PARAMETER_COUNTS
+from pydl.vision.models.alexnet import *  # noqa: F403
+from pydl.vision.models.densenet import *  # noqa: F403
+from pydl.vision.models.lenet import *  # noqa: F403
+from pydl.vision.models.mobilenet import *  # noqa: F403
+from pydl.vision.models.resnet import *  # noqa: F403
+from pydl.vision.models.shufflenetv2 import *  # noqa: F403
+from pydl.vision.models.squeezenet import *  # noqa: F403
+from pydl.vision.models.unet import *  # noqa: F403
+from pydl.vision.models.vgg import *  # noqa: F403
+
+_SUBMODULES = ("detection",)
+
+__all__ = sorted(
+    name for name, value in list(globals().items()) if callable(value) and getattr(value, "__module__", "") != "typing" and name[0] != "_"
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
