@@ -31,7 +31,8 @@ def fill(corners: np.ndarray, size: int) -> np.ndarray:
 def scene(
     rng: np.random.Generator, size: int = 64, most: int = 3, kinds: tuple[int, ...] = (1, 2, 3)
 ) -> tuple[Any, Any]:
-    """An image (3, size, size) with one to `most` shapes apart from each other, and boxes, labels, masks and corners."""
+    """An image (3, size, size) with one to `most` shapes apart from each other, and boxes, labels, masks and
+    corners."""
     image = rng.uniform(0, 0.3, (3, 1, 1)) + rng.normal(0, 0.05, (3, size, size))
     found: dict[str, list[Any]] = {"boxes": [], "labels": [], "masks": [], "keypoints": []}
     taken = np.zeros((size, size), bool)

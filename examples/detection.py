@@ -1,4 +1,5 @@
-"""Detectors that learn to find shapes: boxes, and masks or corners of them, by the generic classes of pydl.vision.models.detection.
+"""Detectors that learn to find shapes: boxes, and masks or corners of them, by the generic classes of
+pydl.vision.models.detection.
 
 ``python examples/detection.py --model fasterrcnn --out shapes.png``
 """
@@ -44,7 +45,8 @@ def rcnn(name: str, width: int) -> nn.Module:
         "rpn_anchor_generator": D.AnchorGenerator(((8, 12), (16, 22), (30, 40), (56, 64)), ((1.0,),) * 4),
         "rpn_pre_nms_top_n_train": 100, "rpn_post_nms_top_n_train": 50,
         "rpn_pre_nms_top_n_test": 100, "rpn_post_nms_top_n_test": 30,
-        "box_roi_pool": pool(5), "box_head": D.TwoMLPHead(25 * width, 128), "box_predictor": D.FastRCNNPredictor(128, classes),
+        "box_roi_pool": pool(5), "box_head": D.TwoMLPHead(25 * width, 128),
+        "box_predictor": D.FastRCNNPredictor(128, classes),
         "rpn_batch_size_per_image": 64, "box_batch_size_per_image": 32, "box_score_thresh": 0.05,
     }  # fmt: skip
     parts |= COMMON | RESIZE

@@ -1,4 +1,5 @@
-"""U-Net and DeepLabV3 learn to label the pixels of shapes. ``python examples/segmentation.py --model unet --out shapes.png``"""
+"""U-Net and DeepLabV3 learn to label the pixels of shapes. ``python examples/segmentation.py --model unet --out
+shapes.png``"""
 
 from __future__ import annotations
 

@@ -202,7 +202,13 @@ _LAZY_MODULES = (
     "utils",
     "vision",
 )
+_QUANTIZED = (
+    "dequantize fake_quantize_per_channel_affine fake_quantize_per_tensor_affine per_channel_affine "
+    "per_channel_symmetric per_tensor_affine per_tensor_symmetric qint32 qint8 quantize_per_channel "
+    "quantize_per_tensor quint8"
+)
 _LAZY_NAMES = {
+    **dict.fromkeys(_QUANTIZED.split(), "quantization.tensor"),
     "load": "serialization",
     "save": "serialization",
     "set_printoptions": "_tensor_str",

@@ -608,6 +608,8 @@ def _untyped_storage(self: Tensor) -> UntypedStorage:
 
 
 def _complex(self: Tensor) -> complex:
+    if self.numel() != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
     return complex(self.item())
 
 

@@ -285,9 +285,10 @@ PyObject* nb_invert(PyObject* a) {
   return guarded([&] { return wrap(bitwise_not(unwrap(a))); });
 }
 
-Scalar single_value(PyObject* self, const char* what) {
+Scalar single_value(PyObject* self) {
   const Tensor& t = unwrap(self);
-  if (t.numel() != 1) raise(PyExc_RuntimeError, text("a Tensor with ", t.numel(), " elements cannot be converted to ", what));
+  // matplotlib tells numbers from rows by this class of error.
+  if (t.numel() != 1) raise(PyExc_ValueError, "only one element tensors can be converted to Python scalars");
   return Scalar::load(t.dtype(), t->data);
 }
 
@@ -306,7 +307,7 @@ int nb_bool(PyObject* self) {
 
 PyObject* nb_float(PyObject* self) {
   return guarded([&] {
-    const Scalar s = single_value(self, "Scalar");
+    const Scalar s = single_value(self);
     if (s.is_complex()) raise(PyExc_RuntimeError, "value cannot be converted to type double without overflow");
     const Tensor& t = unwrap(self);
     return checked(PyFloat_FromDouble(t.dtype() == DType::UInt64 ? static_cast<double>(*t.data<uint64_t>()) : s.to_double()));
@@ -314,7 +315,7 @@ PyObject* nb_float(PyObject* self) {
 }
 PyObject* nb_int(PyObject* self) {
   return guarded([&] {
-    const Scalar s = single_value(self, "Scalar");
+    const Scalar s = single_value(self);
     if (s.is_floating()) return checked(PyLong_FromDouble(s.to_double()));
     const Tensor& t = unwrap(self);
     return checked(t.dtype() == DType::UInt64 ? wrap_element(t.dtype(), t->data) : PyLong_FromLongLong(s.to_int()));

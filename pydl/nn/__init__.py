@@ -1,5 +1,7 @@
 """Neural networks: modules, parameters, initialisation, functions."""
 
+from typing import Any
+
 from pydl.nn import attention, functional, init, modules, utils
 from pydl.nn.modules.activation import *  # noqa: F403
 from pydl.nn.modules.adaptive import *  # noqa: F403
@@ -7,6 +9,7 @@ from pydl.nn.modules.attention import *  # noqa: F403
 from pydl.nn.modules.batchnorm import *  # noqa: F403
 from pydl.nn.modules.container import *  # noqa: F403
 from pydl.nn.modules.conv import *  # noqa: F403
+from pydl.nn.modules.convlstm import *  # noqa: F403
 from pydl.nn.modules.distance import *  # noqa: F403
 from pydl.nn.modules.dropout import *  # noqa: F403
 from pydl.nn.modules.flatten import *  # noqa: F403
@@ -37,3 +40,15 @@ __all__ = [
     "utils",
     *modules.__all__,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "blocks":
+        import importlib
+
+        return importlib.import_module("pydl.nn.blocks")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "blocks"})

@@ -328,6 +328,13 @@ def read_file(f: Any, weights_only: bool) -> Any:
     return _open(f, lambda file: _read(file, weights_only), weights_only)
 
 
+def read_onnx(f: Any) -> Any:
+    """The weights of an ONNX file by name."""
+    from pydl.serialization import _onnx
+
+    return _open(f, lambda file: _onnx.read(file.read()))
+
+
 def read_safetensors(f: Any) -> Any:
     """:func:`pydl.serialization.load_safetensors`."""
     from pydl.serialization import _safetensors

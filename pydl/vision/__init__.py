@@ -5,7 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_SUBMODULES = ("datasets", "models", "ops")
+_SUBMODULES = (
+    "datasets",
+    "feature_extraction",
+    "filters",
+    "io",
+    "models",
+    "ops",
+    "transforms",
+    "tv_tensors",
+    "utils",
+)
 
 __all__ = list(_SUBMODULES)
 

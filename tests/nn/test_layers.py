@@ -99,4 +99,4 @@ def test_clipping_and_vectors():
     nn.utils.vector_to_parameters(pydl.arange(6.0), layer.parameters())
     assert layer.bias.tolist() == [4.0, 5.0]
     assert nn.utils.parameters_to_vector(layer.parameters()).tolist() == [0, 1, 2, 3, 4, 5]
-    assert nn.utils.grad_stats(layer)["bias"]["max"] == pytest.approx(0.1)
+    assert nn.utils.grad_stats(layer)["bias"]["max_abs"] == pytest.approx(0.1)

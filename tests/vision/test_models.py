@@ -1,4 +1,5 @@
-"""Classification and segmentation networks: sizes, counts, keys, weights. Numbers were compared with torchvision by hand."""
+"""Classification and segmentation networks: sizes, counts, keys, weights. Numbers were compared with torchvision by
+hand."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ FAMILIES = {
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_families(name: str, full: bool) -> None:
-    """Logits of the right size, finite, the same after the weights went through a state dict; gradients for all parameters."""
+    """Logits of the right size, finite, the same after the weights went through a state dict; gradients for all
+    parameters."""
     if models.PARAMETER_COUNTS[name] > 2 * LARGE and not full:
         pytest.skip("large: made with --full")
     pydl.manual_seed(0)

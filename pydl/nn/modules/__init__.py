@@ -7,6 +7,7 @@ from pydl.nn.modules import (
     batchnorm,
     container,
     conv,
+    convlstm,
     distance,
     dropout,
     flatten,
@@ -28,6 +29,7 @@ from pydl.nn.modules.attention import *  # noqa: F403
 from pydl.nn.modules.batchnorm import *  # noqa: F403
 from pydl.nn.modules.container import *  # noqa: F403
 from pydl.nn.modules.conv import *  # noqa: F403
+from pydl.nn.modules.convlstm import *  # noqa: F403
 from pydl.nn.modules.distance import *  # noqa: F403
 from pydl.nn.modules.dropout import *  # noqa: F403
 from pydl.nn.modules.flatten import *  # noqa: F403
@@ -52,6 +54,7 @@ __all__ = [
     *batchnorm.__all__,
     *container.__all__,
     *conv.__all__,
+    *convlstm.__all__,
     *distance.__all__,
     *dropout.__all__,
     *flatten.__all__,

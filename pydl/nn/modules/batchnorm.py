@@ -104,6 +104,12 @@ class _NormBase(Module):
 class _BatchNorm(_NormBase):
     """See the classes for each number of dims."""
 
+    _frozen = False  # pydl.hub.freeze: stays in evaluation mode
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch to training mode, unless frozen by :func:`pydl.hub.freeze`. Returns this module."""
+        return super().train(mode and not self._frozen)
+
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input; in training the running statistics move."""
         self._check_input_dim(input)

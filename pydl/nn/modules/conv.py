@@ -67,7 +67,7 @@ class _ConvNd(Module):
         self.output_padding = repeated(output_padding, self._dims)
         self.groups = groups
         self.padding_mode = padding_mode
-        self._pad_before_and_after = self._edges()
+        self._reversed_padding_repeated_twice = self._edges()
         self._make_parameters(bias, device, dtype)
 
     def _make_parameters(self, bias: bool, device: Any, dtype: Any) -> None:
@@ -140,11 +140,13 @@ class _ConvNd(Module):
             parts.append(f"padding_mode={self.padding_mode}")
         return ", ".join(parts)
 
-    def _convolve(self, function: Any, input: Tensor) -> Any:
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with any weight: what subclasses that change the weight call, as in torch."""
+        function = getattr(F, f"conv{self._dims}d")
         if self.padding_mode == "zeros":
-            return function(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-        padded = F.pad(input, self._pad_before_and_after, mode=self.padding_mode)
-        return function(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+            return function(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        padded = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+        return function(padded, weight, bias, self.stride, 0, self.dilation, self.groups)
 
 
 class Conv1d(_ConvNd):
@@ -176,7 +178,7 @@ class Conv1d(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """The convolved signals."""
-        return self._convolve(F.conv1d, input)
+        return self._conv_forward(input, self.weight, self.bias)
 
 
 class Conv2d(_ConvNd):
@@ -209,7 +211,7 @@ class Conv2d(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """The convolved images."""
-        return self._convolve(F.conv2d, input)
+        return self._conv_forward(input, self.weight, self.bias)
 
 
 class Conv3d(_ConvNd):
@@ -230,7 +232,7 @@ class Conv3d(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """The convolved volumes."""
-        return self._convolve(F.conv3d, input)
+        return self._conv_forward(input, self.weight, self.bias)
 
 
 class _ConvTransposeNd(_ConvNd):

@@ -240,27 +240,47 @@ def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:
     return _convert_convolutions(module, memory_format, 3)
 
 
-def grad_stats(module: Any) -> dict[str, dict[str, float]]:
-    """Mean, standard deviation, 2-norm and largest absolute value of every parameter's gradient, by name.
+def _grad_norm_of(values: Tensor, norm_type: float) -> float:
+    """The norm of a vector, scaled so that no power overflows."""
+    if not values.numel():
+        return 0.0
+    largest = values.max().item()
+    if norm_type == math.inf or largest == 0.0:
+        return largest
+    if norm_type <= 0:
+        return pydl.linalg.vector_norm(values, norm_type).item()
+    return largest * pydl.linalg.vector_norm(values / largest, norm_type).item()
 
-    Parameters without gradient are left out.
+
+def grad_stats(module: Any, norm_type: float = 2.0) -> dict[str, dict[str, Any]]:
+    """What is known of every parameter's gradient, by the parameter's name; a shared parameter comes once.
+
+    Args:
+        module: after ``backward``. Nothing in it changes.
+        norm_type: order of the norm. Default: 2.
+
+    Returns:
+        For each name ``norm`` of the finite entries, ``max_abs``, the largest of them without sign, ``zeros`` and
+        ``nonfinite``, how many are exactly zero and NaN or infinite, ``numel`` of the parameter, and ``has_grad``;
+        without gradient norm and counts are 0.
 
     Example:
         >>> import pydl
-        >>> layer = pydl.nn.Linear(1, 1)
-        >>> layer(pydl.ones(1, 1)).sum().backward()
+        >>> layer = pydl.nn.Linear(2, 1)
+        >>> layer(pydl.tensor([[3.0, 4.0]])).sum().backward()
         >>> pydl.nn.utils.grad_stats(layer)["weight"]
-        {'mean': 1.0, 'std': 0.0, 'norm': 1.0, 'max': 1.0}
+        {'norm': 5.0, 'max_abs': 4.0, 'zeros': 0, 'nonfinite': 0, 'numel': 2, 'has_grad': True}
     """
-    stats = {}
+    stats: dict[str, dict[str, Any]] = {}
     for name, param in module.named_parameters():
-        if param.grad is not None and param.grad.numel():
-            grad = param.grad.detach().reshape(-1)
-            mean = grad.mean()
-            stats[name] = {
-                "mean": mean.item(),
-                "std": (grad - mean).abs().square().mean().sqrt().item(),
-                "norm": grad.norm().item(),
-                "max": grad.abs().max().item(),
-            }
+        entry = {"norm": 0.0, "max_abs": 0.0, "zeros": 0, "nonfinite": 0, "numel": param.numel(), "has_grad": False}
+        if param.grad is not None:
+            sizes = param.grad.detach().reshape(-1).abs().double()
+            finite = sizes[sizes.isfinite()]
+            entry["norm"] = _grad_norm_of(finite, float(norm_type))
+            entry["max_abs"] = finite.max().item() if finite.numel() else 0.0
+            entry["zeros"] = int((sizes == 0).sum())
+            entry["nonfinite"] = sizes.numel() - finite.numel()
+            entry["has_grad"] = True
+        stats[name] = entry
     return stats

@@ -25,8 +25,10 @@ from pydl.vision.models.vision_transformer import *  # noqa: F403
 _SUBMODULES = ("detection", "keypoint", "segmentation")
 
 __all__ = sorted(
-    name for name, value in list(globals().items()) if callable(value) and getattr(value, "__module__", "") != "typing" and name[0] != "_"
-)  # fmt: skip
+    name
+    for name, value in list(globals().items())
+    if callable(value) and name[0] != "_" and getattr(value, "__module__", "").startswith(__name__)
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,8 +6,8 @@ from pydl import Tensor, nn
 
 
 class IntermediateLayerGetter(nn.ModuleDict):
-    """The children of a model up to the last one asked for, called in turn: a dict of the outputs of `return_layers`, which maps
-    children to the new names. Raises ValueError for a name that is no child.
+    """The children of a model up to the last one asked for, called in turn: a dict of the outputs of `return_layers`,
+    which maps children to the new names. Raises ValueError for a name that is no child.
 
     Example:
         >>> import pydl

@@ -31,8 +31,8 @@ _HIGH, _WIDE = (7, 1), (1, 7)
 
 
 class _Branches(nn.Module):
-    """Chains of convolutions side by side, then a pooled branch. The chains' convolutions are named in order; "a+b" splits the end
-    of a chain in two."""
+    """Chains of convolutions side by side, then a pooled branch. The chains' convolutions are named in order; "a+b"
+    splits the end of a chain in two."""
 
     def __init__(self, channels: int, chains: Convs, pool: int | None) -> None:
         super().__init__()
@@ -81,7 +81,8 @@ def _b(channels: int) -> _Branches:
 def _c(channels: int, c: int) -> _Branches:
     single = (("branch7x7_1", c, 1), ("branch7x7_2", c, _WIDE), ("branch7x7_3", 192, _HIGH))
     double = (
-        ("branch7x7dbl_1", c, 1), ("branch7x7dbl_2", c, _HIGH), ("branch7x7dbl_3", c, _WIDE), ("branch7x7dbl_4", c, _HIGH),
+        ("branch7x7dbl_1", c, 1), ("branch7x7dbl_2", c, _HIGH), ("branch7x7dbl_3", c, _WIDE),
+        ("branch7x7dbl_4", c, _HIGH),
         ("branch7x7dbl_5", 192, _WIDE),
     )  # fmt: skip
     return _Branches(channels, ((("branch1x1", 192, 1),), single, double), 192)
@@ -89,7 +90,8 @@ def _c(channels: int, c: int) -> _Branches:
 
 def _d(channels: int) -> _Branches:
     triple = (
-        ("branch7x7x3_1", 192, 1), ("branch7x7x3_2", 192, _WIDE), ("branch7x7x3_3", 192, _HIGH), ("branch7x7x3_4", 192, 3, 2),
+        ("branch7x7x3_1", 192, 1), ("branch7x7x3_2", 192, _WIDE), ("branch7x7x3_3", 192, _HIGH),
+        ("branch7x7x3_4", 192, 3, 2),
     )  # fmt: skip
     return _Branches(channels, ((("branch3x3_1", 192, 1), ("branch3x3_2", 320, 3, 2)), triple), None)
 
@@ -97,7 +99,8 @@ def _d(channels: int) -> _Branches:
 def _e(channels: int) -> _Branches:
     single = (("branch3x3_1", 384, 1), ("branch3x3_2a", 384, (1, 3)), ("branch3x3_2b", 384, (3, 1)))
     double = (
-        ("branch3x3dbl_1", 448, 1), ("branch3x3dbl_2", 384, 3), ("branch3x3dbl_3a", 384, (1, 3)), ("branch3x3dbl_3b", 384, (3, 1)),
+        ("branch3x3dbl_1", 448, 1), ("branch3x3dbl_2", 384, 3), ("branch3x3dbl_3a", 384, (1, 3)),
+        ("branch3x3dbl_3b", 384, (3, 1)),
     )  # fmt: skip
     return _Branches(channels, ((("branch1x1", 320, 1),), single, double), 192)
 
@@ -115,8 +118,8 @@ class InceptionAux(nn.Module):
 
 
 class Inception3(nn.Module):
-    """Modules of parallel branches with factorised convolutions: (N, 3, 299, 299) to (N, num_classes); in training mode with
-    `aux_logits` to InceptionOutputs(logits, aux_logits).
+    """Modules of parallel branches with factorised convolutions: (N, 3, 299, 299) to (N, num_classes); in training
+    mode with `aux_logits` to InceptionOutputs(logits, aux_logits).
 
     Example:
         >>> net = pydl.vision.models.Inception3(num_classes=3, init_weights=False).eval()

@@ -12,7 +12,11 @@ from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
 __all__ = ["SimpleBaselinePose", "oks", "pck"]
 
 # COCO's deviations of annotators, by keypoint from the nose to the right ankle (pycocotools)
-_SIGMAS = (0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089)  # fmt: skip
+_SIGMAS = (
+    0.026, 0.025, 0.025, 0.035, 0.035,
+    0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087,
+    0.089, 0.089,
+)  # fmt: skip
 
 
 class _ResNetBody(nn.Module):
@@ -31,11 +35,12 @@ class _ResNetBody(nn.Module):
 
 
 class SimpleBaselinePose(nn.Module):
-    """A backbone, deconvolutions to twice the size each (norm, ReLU), and a 1x1 convolution to heat maps: (N, 3, H, W) gives
-    (N, J, H/4, W/4) (Xiao et al., "Simple baselines for human pose estimation", 2018).
+    """A backbone, deconvolutions to twice the size each (norm, ReLU), and a 1x1 convolution to heat maps: (N, 3, H,
+    W) gives (N, J, H/4, W/4) (Xiao et al., "Simple baselines for human pose estimation", 2018).
 
-    `backbone` is a ResNet of `vision.models` by name, or a module of stride 32 with `backbone_channels`. `weights` is None, a path or a
-    state dict of the whole. Raises ValueError for unknown names, kernels but 2, 3 and 4, or a module without its channels.
+    `backbone` is a ResNet of `vision.models` by name, or a module of stride 32 with `backbone_channels`. `weights` is
+    None, a path or a state dict of the whole. Raises ValueError for unknown names, kernels but 2, 3 and 4, or a
+    module without its channels.
 
     Example:
         >>> import pydl
@@ -68,7 +73,8 @@ class SimpleBaselinePose(nn.Module):
             self.backbone, channels = backbone, backbone_channels
         if len(deconv_channels) != len(deconv_kernels) or not set(deconv_kernels) <= {2, 3, 4}:
             raise ValueError(
-                f"SimpleBaselinePose(): deconv_kernels must be 2, 3 or 4, one for each of {deconv_channels}, got {deconv_kernels}"
+                f"SimpleBaselinePose(): deconv_kernels must be 2, 3 or 4, one for each of "
+                f"{deconv_channels}, got {deconv_kernels}"
             )
         layers: list[nn.Module] = []
         for width, kernel in zip(deconv_channels, deconv_kernels):
@@ -89,8 +95,9 @@ class SimpleBaselinePose(nn.Module):
         return self.final_layer(self.deconv_layers(self.backbone(x)))
 
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps (N, J, H, W) as points (N, J, 2), x and y in pixels of the map, and scores (N, J): the first maximum, shifted a quarter
-        of a pixel to the higher of its neighbours in either direction. Raises ShapeError for other dims."""
+        """Maps (N, J, H, W) as points (N, J, 2), x and y in pixels of the map, and scores (N, J): the first maximum,
+        shifted a quarter of a pixel to the higher of its neighbours in either direction. Raises ShapeError for other
+        dims."""
         if heatmaps.ndim != 4 or 0 in heatmaps.shape[2:]:
             raise ShapeError(f"decode(): heatmaps must have sizes (N, J, H, W), got {tuple(heatmaps.shape)}")
         n, j, h, w = heatmaps.shape
@@ -123,7 +130,8 @@ def _check_count(name: str, argument: str, value: Tensor, count: int) -> None:
 
 
 def pck(pred: Tensor, target: Tensor, visible: Tensor, norm: Tensor, threshold: float = 0.5) -> Tensor:
-    """The share of visible points (N, J, 2) within `threshold` times `norm` (N,) of the true ones; NaN if nothing is visible.
+    """The share of visible points (N, J, 2) within `threshold` times `norm` (N,) of the true ones; NaN if nothing is
+    visible.
 
     Yang and Ramanan, "Articulated human detection", 2013. visible (N, J). Raises ShapeError for other sizes.
 
@@ -143,8 +151,8 @@ def pck(pred: Tensor, target: Tensor, visible: Tensor, norm: Tensor, threshold: 
 def oks(pred: Tensor, target: Tensor, visible: Tensor, area: Tensor, sigmas: Tensor | None = None) -> Tensor:
     """COCO's similarity of keypoints (N,): the mean over visible points of exp(-d^2 / (2 area (2 sigma)^2)).
 
-    pred and target (N, J, 2), visible (N, J), area (N,); sigmas (J,), None for COCO's 17; NaN where nothing is visible. Raises ShapeError
-    for other sizes.
+    pred and target (N, J, 2), visible (N, J), area (N,); sigmas (J,), None for COCO's 17; NaN where nothing is
+    visible. Raises ShapeError for other sizes.
 
     Example:
         >>> import pydl

@@ -14,7 +14,8 @@ from pydl.vision.models._layers import IntermediateLayerGetter
 from pydl.vision.models.detection.backbone_utils import stages_of
 
 __all__ = [
-    "ASPP", "FCN", "LRASPP", "DeepLabHead", "DeepLabV3", "FCNHead", "IntermediateLayerGetter", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101",
+    "ASPP", "FCN", "LRASPP", "DeepLabHead", "DeepLabV3", "FCNHead", "IntermediateLayerGetter",
+    "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101",
     "deeplabv3_resnet50", "fcn_resnet101", "fcn_resnet50", "lraspp_mobilenet_v3_large",
 ]  # fmt: skip
 
@@ -42,8 +43,8 @@ class _Segmenter(nn.Module):
 
 
 class FCN(_Segmenter):
-    """A backbone that gives {'out'} (and {'aux'}), a classifier for either: (N, 3, H, W) to {'out': (N, classes, H, W)} and 'aux'
-    (Long et al., "Fully convolutional networks", 2015).
+    """A backbone that gives {'out'} (and {'aux'}), a classifier for either: (N, 3, H, W) to {'out': (N, classes, H,
+    W)} and 'aux' (Long et al., "Fully convolutional networks", 2015).
 
     Example:
         >>> S = pydl.vision.models.segmentation
@@ -54,7 +55,8 @@ class FCN(_Segmenter):
 
 
 class DeepLabV3(_Segmenter):
-    """:class:`FCN` whose classifier looks through dilated convolutions (Chen et al., "Rethinking atrous convolution", 2017).
+    """:class:`FCN` whose classifier looks through dilated convolutions (Chen et al., "Rethinking atrous convolution",
+    2017).
 
     Example:
         >>> S = pydl.vision.models.segmentation
@@ -136,8 +138,8 @@ class LRASPPHead(nn.Module):
 
 
 class LRASPP(nn.Module):
-    """A backbone that gives {'low', 'high'}, of strides 8 and 16, and a light head: (N, 3, H, W) to {'out': (N, classes, H, W)}
-    (Howard et al., "Searching for MobileNetV3", 2019).
+    """A backbone that gives {'low', 'high'}, of strides 8 and 16, and a light head: (N, 3, H, W) to {'out': (N,
+    classes, H, W)} (Howard et al., "Searching for MobileNetV3", 2019).
 
     Example:
         >>> net = pydl.nn.Sequential(pydl.nn.Conv2d(3, 4, 3, 2, 1), pydl.nn.Conv2d(4, 8, 3, 2, 1))
@@ -177,9 +179,9 @@ def _mobilenet(_: int, weights: Weights, aux: bool) -> Body:
 
 _DOC = """{summary}: images (N, 3, H, W) give {{'out': (N, num_classes, H, W)}}, and 'aux' with `aux_loss`.
 
-`weights` and `weights_backbone` are None, a path or a state dict with torchvision's keys. num_classes None is 21; aux_loss None is as
-the weights have it, False without any. Raises ValueError for the names of torchvision's weights, RuntimeError for keys or sizes that
-do not fit.
+`weights` and `weights_backbone` are None, a path or a state dict with torchvision's keys. num_classes None is 21;
+aux_loss None is as the weights have it, False without any. Raises ValueError for the names of torchvision's weights,
+RuntimeError for keys or sizes that do not fit.
 
 Example:
     >>> model = pydl.vision.models.segmentation.{name}()
@@ -240,7 +242,8 @@ def lraspp_mobilenet_v3_large(
     weights_backbone: Weights = None,
     **kwargs: Any,
 ) -> LRASPP:
-    """:class:`LRASPP` on a large MobileNet v3: images (N, 3, H, W) give {'out': (N, num_classes, H, W)}, 21 classes by default.
+    """:class:`LRASPP` on a large MobileNet v3: images (N, 3, H, W) give {'out': (N, num_classes, H, W)}, 21 classes
+    by default.
 
     `weights` and `weights_backbone` are None, a path or a state dict with torchvision's keys.
 

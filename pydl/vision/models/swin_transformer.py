@@ -126,7 +126,8 @@ class SwinTransformerBlock(nn.Module):
 
 
 class SwinTransformer(nn.Module):
-    """Stages of attention in windows, shifted in every second block, merging patches between them: (N, 3, H, W) to (N, num_classes).
+    """Stages of attention in windows, shifted in every second block, merging patches between them: (N, 3, H, W) to
+    (N, num_classes).
 
     Example:
         >>> swin = pydl.vision.models.SwinTransformer([4, 4], 8, [2, 2], [1, 2], [3, 3], num_classes=3)

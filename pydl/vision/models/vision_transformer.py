@@ -111,13 +111,15 @@ class VisionTransformer(nn.Module):
         heads["head"] = nn.Linear(width, num_classes)
         self.heads = nn.Sequential(heads)
         nn.init.trunc_normal_(self.conv_proj.weight, std=math.sqrt(1 / (3 * patch_size**2)))
-        for t in (self.conv_proj.bias, heads["head"].weight, heads["head"].bias):
+        zeros: list[Any] = [self.conv_proj.bias, heads["head"].weight, heads["head"].bias]
+        for t in zeros:
             nn.init.zeros_(t)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or tuple(x.shape[2:]) != (self.image_size, self.image_size):
             raise ShapeError(
-                f"VisionTransformer(): images must have sizes (N, 3, {self.image_size}, {self.image_size}), got {tuple(x.shape)}"
+                f"VisionTransformer(): images must have sizes (N, 3, {self.image_size}, {self.image_size}), "
+                f"got {tuple(x.shape)}"
             )
         words = pydl.flatten(self.conv_proj(x), 2).transpose(1, 2)
         words = pydl.cat([self.class_token.expand(len(x), -1, -1), words], 1)

@@ -45,3 +45,7 @@ for name in ("RNNCell", "LSTMCell", "GRUCell"):
     module(name, lambda m, p=pair: (m.real(3, 2), (m.real(3, 4), m.real(3, 4)) if p else m.real(3, 4)), args=(2, 4),
            label="state")  # fmt: skip
 module("RNNCell", lambda m: (m.real(3, 2),), args=(2, 4), kwargs={"nonlinearity": "relu"}, label="relu")
+
+# pydl's own, with more cases in tests/nn/test_blocks.py
+module("ConvLSTMCell2d", lambda m: (m.real(1, 2, 3, 3),), args=(2, 2, 3))
+module("ConvLSTM2d", lambda m: (m.real(2, 1, 2, 3, 3),), args=(2, 2, 3), **SLOW)

@@ -1,4 +1,5 @@
-"""A YOLO of this package: one box for each anchor of each cell, as in YOLOv3 (Redmon and Farhadi, 2018), with a CIoU loss."""
+"""A YOLO of this package: one box for each anchor of each cell, as in YOLOv3 (Redmon and Farhadi, 2018), with a CIoU
+loss."""
 
 from __future__ import annotations
 
@@ -28,8 +29,9 @@ __all__ = ["YOLO", "YOLOHead", "yolo"]
 
 
 class YOLOHead(nn.Module):
-    """`num_convs` 3x3 convolutions and a 1x1 one, shared by all levels: maps (N, C, H, W) give (N, anchors, 5 + num_classes): two offsets in the cell,
-    two logarithms of sides in anchors, objectness, classes; all before the sigmoid.
+    """`num_convs` 3x3 convolutions and a 1x1 one, shared by all levels: maps (N, C, H, W) give (N, anchors, 5 +
+    num_classes): two offsets in the cell, two logarithms of sides in anchors, objectness, classes; all before the
+    sigmoid.
 
     Example:
         >>> import pydl
@@ -40,7 +42,8 @@ class YOLOHead(nn.Module):
     def __init__(self, in_channels: int, num_anchors: int, num_classes: int, num_convs: int = 2) -> None:
         super().__init__()
         self.columns = 5 + num_classes
-        # The levels share the head but not their statistics: batch normalisation's running means would fit none of them.
+        # The levels share the head but not their statistics: batch normalisation's running means would fit none of
+        # them.
         norm = partial(nn.GroupNorm, math.gcd(8, in_channels))
         conv = partial(Conv2dNormActivation, norm_layer=norm, activation_layer=nn.SiLU)
         self.conv = nn.Sequential(*(conv(in_channels, in_channels) for _ in range(num_convs)))
@@ -55,13 +58,14 @@ class YOLOHead(nn.Module):
 
 
 class YOLO(Detector):
-    """YOLO on any backbone with maps of `backbone.out_channels` channels. `anchors` has (width, height) pairs in pixels for each level,
-    finest first, equally many. Classes are 0 to num_classes - 1, without a background.
+    """YOLO on any backbone with maps of `backbone.out_channels` channels. `anchors` has (width, height) pairs in
+    pixels for each level, finest first, equally many. Classes are 0 to num_classes - 1, without a background.
 
-    A box is (cell + 2 sigmoid(t_xy) - 0.5) * stride, anchor * exp(t_wh); a true box belongs to the cell of its centre and the two
-    next to it, for anchors whose sides differ by less than `anchor_ratio` times (at least the nearest one). model(images, targets):
-    in training a dict of bbox_regression (1 - CIoU), objectness and classification (binary cross entropies); in eval mode a list of
-    {boxes, scores, labels}, scores objectness times class. Raises ValueError for different numbers of anchors.
+    A box is (cell + 2 sigmoid(t_xy) - 0.5) * stride, anchor * exp(t_wh); a true box belongs to the cell of its centre
+    and the two next to it, for anchors whose sides differ by less than `anchor_ratio` times (at least the nearest
+    one). model(images, targets): in training a dict of bbox_regression (1 - CIoU), objectness and classification
+    (binary cross entropies); in eval mode a list of {boxes, scores, labels}, scores objectness times class. Raises
+    ValueError for different numbers of anchors.
 
     Example:
         >>> import pydl
@@ -178,7 +182,8 @@ class YOLO(Detector):
 
 
 class _Darknet(nn.Module):
-    """Stages of a strided convolution and residual blocks of 1x1 and 3x3 convolutions (Redmon and Farhadi 2018), under a pyramid."""
+    """Stages of a strided convolution and residual blocks of 1x1 and 3x3 convolutions (Redmon and Farhadi 2018),
+    under a pyramid."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -209,7 +214,8 @@ def yolo(
     width: int = 32,
     **kwargs: Any,
 ) -> YOLO:
-    """:class:`YOLO` on a small Darknet of strides 8, 16 and 32 with YOLOv3's nine anchors; `weights` is None, a path or a state dict.
+    """:class:`YOLO` on a small Darknet of strides 8, 16 and 32 with YOLOv3's nine anchors; `weights` is None, a path
+    or a state dict.
 
     Example:
         >>> import pydl

@@ -1,0 +1,4 @@
+"""The same as :mod:`pydl.vision.transforms`."""
+
+from pydl.vision.transforms import *  # noqa: F403
+from pydl.vision.transforms import __all__ as __all__
