@@ -101,6 +101,12 @@ def test_attribution(example):
     assert min(shares.values()) > 0.2  # the shapes cover 9 %
 
 
+@needs_digits
+def test_vae(example):
+    before, after = example("vae").main(epochs=8)
+    assert after < 0.75 * before
+
+
 def test_plots_are_written(example, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     example("linear_regression").main(epochs=1, out=str(tmp_path / "a.png"))
