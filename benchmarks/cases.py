@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.case import Case
 from benchmarks.cases_conv import CONV_CASES
 from benchmarks.cases_geometric import GEOMETRIC_CASES
+from benchmarks.cases_losses import LOSS_CASES
 from benchmarks.cases_memory import MEMORY_CASES
 from benchmarks.cases_norm import NORM_CASES
 from benchmarks.cases_quantized import QUANTIZED_CASES
@@ -111,6 +112,7 @@ def step():
     *CONV_CASES,
     *TRAINING_CASES,
     *GEOMETRIC_CASES,
+    *LOSS_CASES,
     *QUANTIZED_CASES,
     *VISION_CASES,
     *SEQ_CASES,
