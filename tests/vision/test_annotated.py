@@ -38,7 +38,9 @@ def test_folders(tmp_path: Any) -> None:
     assert image.shape == (3, 4, 6)
     assert label == -1
     assert "Number of datapoints: 3" in repr(data)
-    texts = datasets.DatasetFolder(str(tmp_path), len, is_valid_file=lambda path: path.endswith("txt"), allow_empty=True)
+    texts = datasets.DatasetFolder(
+        str(tmp_path), len, is_valid_file=lambda path: path.endswith("txt"), allow_empty=True
+    )
     assert len(texts) == 1
     with pytest.raises(ValueError):
         datasets.DatasetFolder(str(tmp_path), len)
@@ -108,7 +110,16 @@ def test_voc(tmp_path: Any) -> None:
             make()
 
 
-@pytest.mark.parametrize("text", ["<annotation>", "", "<!DOCTYPE a [<!ENTITY b 'c'>]><annotation>&b;</annotation>", "\x00", "<a>" * 5000 + "</a>" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<annotation>",
+        "",
+        "<!DOCTYPE a [<!ENTITY b 'c'>]><annotation>&b;</annotation>",
+        "\x00",
+        "<a>" * 5000 + "</a>" * 5000,
+    ],
+)
 def test_hostile_xml(tmp_path: Any, text: str) -> None:
     folder = write_voc(tmp_path)
     (folder / "Annotations" / "one.xml").write_text(text)
@@ -190,11 +201,22 @@ def test_run_lengths_as_text() -> None:
 def test_hostile_coco(tmp_path: Any) -> None:
     path, _ = write_coco(tmp_path)
     good = path.read_text()
-    for text in ("", "[]", "[" * 100000, good[:-9], '{"images": [{"a": 1}]}', '{"images": 3}', '{"images": [{"id": 1}, {"id": "x"}]}', '{"images": [{"id": [1]}]}'):
+    for text in (
+        "",
+        "[]",
+        "[" * 100000,
+        good[:-9],
+        '{"images": [{"a": 1}]}',
+        '{"images": 3}',
+        '{"images": [{"id": 1}, {"id": "x"}]}',
+        '{"images": [{"id": [1]}]}',
+    ):
         path.write_text(text)
         with pytest.raises(pydl.SerializationError):
             datasets.COCO(path)
-    path, _ = write_coco(tmp_path, images=[{"id": 3, "file_name": "../../etc/passwd", "height": 1 << 40, "width": 1 << 40}])
+    path, _ = write_coco(
+        tmp_path, images=[{"id": 3, "file_name": "../../etc/passwd", "height": 1 << 40, "width": 1 << 40}]
+    )
     data = datasets.CocoDetection(tmp_path, path)
     with pytest.raises(pydl.SerializationError, match="out of"):
         data[0]
@@ -210,7 +232,9 @@ def test_hostile_coco(tmp_path: Any) -> None:
 def test_targets_that_transforms_move(tmp_path: Any) -> None:
     path, mask = write_coco(tmp_path)
     flip = T.RandomHorizontalFlip(1.0)
-    coco = datasets.wrap_dataset_for_transforms_v2(datasets.CocoDetection(tmp_path, path, transforms=flip), target_keys="all")
+    coco = datasets.wrap_dataset_for_transforms_v2(
+        datasets.CocoDetection(tmp_path, path, transforms=flip), target_keys="all"
+    )
     _, target = coco[0]
     assert target["boxes"].tolist() == [[3, 1, 5, 3], [0, 0, 6, 4]]
     assert target["labels"].tolist() == [2, 1]

@@ -39,8 +39,12 @@ def test_derivatives_against_scipy(name: str, border: str) -> None:
     kind = getattr(filters, name)
     np.testing.assert_allclose(kind(padding_mode=border)(x).numpy(), np.stack([across, down], 2), atol=1e-12)
     scale = 8 if name == "Sobel" else 32
-    np.testing.assert_allclose(kind(True, padding_mode=border)(x).numpy(), np.stack([across, down], 2) / scale, atol=1e-12)
-    np.testing.assert_allclose(kind(magnitude=True, eps=0.5, padding_mode=border)(x).numpy(), np.sqrt(across**2 + down**2 + 0.5), atol=1e-12)
+    np.testing.assert_allclose(
+        kind(True, padding_mode=border)(x).numpy(), np.stack([across, down], 2) / scale, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        kind(magnitude=True, eps=0.5, padding_mode=border)(x).numpy(), np.sqrt(across**2 + down**2 + 0.5), atol=1e-12
+    )
     if name == "Sobel":
         np.testing.assert_allclose(across, each(lambda p: ndimage.sobel(p, 1, mode=BORDERS[border])))
 
@@ -73,16 +77,22 @@ def test_bilateral_against_loops() -> None:
                     for m in range(5):
                         other = padded[n, :, i + k, j + m]
                         difference = np.abs(other - x[n, :, i, j]).sum()
-                        weights.append(np.exp(-((k - 1) ** 2 + (m - 2) ** 2) / (2 * 1.2**2) - difference**2 / (2 * 0.3**2)))
+                        weights.append(
+                            np.exp(-((k - 1) ** 2 + (m - 2) ** 2) / (2 * 1.2**2) - difference**2 / (2 * 0.3**2))
+                        )
                         values.append(other)
                 expected[n, :, i, j] = np.average(values, axis=0, weights=weights)
-    np.testing.assert_allclose(filters.bilateral_filter(pydl.from_numpy(x), (3, 5), 0.3, 1.2).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        filters.bilateral_filter(pydl.from_numpy(x), (3, 5), 0.3, 1.2).numpy(), expected, atol=1e-12
+    )
 
 
 def canny(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """One grey image."""
     w = np.exp(-0.5 * (np.arange(5) - 2.0) ** 2)
-    smooth = ndimage.correlate1d(ndimage.correlate1d(x, w / w.sum(), axis=0, mode="mirror"), w / w.sum(), axis=1, mode="mirror")
+    smooth = ndimage.correlate1d(
+        ndimage.correlate1d(x, w / w.sum(), axis=0, mode="mirror"), w / w.sum(), axis=1, mode="mirror"
+    )
     gy, gx = (ndimage.sobel(smooth, axis, mode="nearest") / 8 for axis in (0, 1))
     size = np.sqrt(gx**2 + gy**2 + 1e-6)
     thin = np.zeros_like(size)

@@ -117,7 +117,9 @@ def inner(a: np.ndarray, border: int) -> np.ndarray:
     return a[..., border:-border, border:-border]
 
 
-@pytest.mark.parametrize("angle, shift, scale, shear", [(20, (0, 0), 1, (0, 0)), (-35, (3, -2), 1.3, (0, 0)), (10, (1, 1), 0.9, (8, 4))])
+@pytest.mark.parametrize(
+    "angle, shift, scale, shear", [(20, (0, 0), 1, (0, 0)), (-35, (3, -2), 1.3, (0, 0)), (10, (1, 1), 0.9, (8, 4))]
+)
 def test_affine_against_scipy(angle: float, shift: Any, scale: float, shear: Any) -> None:
     ndimage = pytest.importorskip("scipy.ndimage", reason="SciPy is not installed")
     a, sx, sy = np.deg2rad(angle), np.tan(np.deg2rad(shear[0])), np.tan(np.deg2rad(shear[1]))
@@ -206,7 +208,10 @@ def test_colours_against_formulas() -> None:
     ):  # fmt: skip
         np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
     for factor in (-0.37, 0.2, 0.5):
-        turned = [colorsys.hsv_to_rgb((h + factor) % 1, s, v) for h, s, v in (colorsys.rgb_to_hsv(*c) for c in x.reshape(3, -1).T)]
+        turned = [
+            colorsys.hsv_to_rgb((h + factor) % 1, s, v)
+            for h, s, v in (colorsys.rgb_to_hsv(*c) for c in x.reshape(3, -1).T)
+        ]
         np.testing.assert_allclose(F.adjust_hue(t(FLOATS), factor).numpy().reshape(3, -1).T, turned, atol=1e-5)
 
 
@@ -278,12 +283,19 @@ def test_conversions_refuse() -> None:
             F.to_tensor(bad)
     with pytest.raises(ValueError):
         F.to_tensor(np.zeros(3))
-    for bad, error in ((pydl.zeros(3), ValueError), (pydl.zeros(5, 4, 4), ValueError), ("a", TypeError), (np.zeros((4, 4, 3), np.int64), TypeError)):
+    for bad, error in (
+        (pydl.zeros(3), ValueError),
+        (pydl.zeros(5, 4, 4), ValueError),
+        ("a", TypeError),
+        (np.zeros((4, 4, 3), np.int64), TypeError),
+    ):
         with pytest.raises(error):
             F.to_pil_image(bad)
     with pytest.raises(ValueError, match="mode"):
         F.to_pil_image(pydl.zeros(3, 4, 4), "L")
-    np.testing.assert_array_equal(np.asarray(F.to_pil_image(t(FLOATS))), (FLOATS.transpose(1, 2, 0) * np.float32(255)).astype(np.uint8))
+    np.testing.assert_array_equal(
+        np.asarray(F.to_pil_image(t(FLOATS))), (FLOATS.transpose(1, 2, 0) * np.float32(255)).astype(np.uint8)
+    )
     for function in (F.resize, F.hflip, F.adjust_hue):
         with pytest.raises(TypeError, match="expected"):
             function("a", 1) if function is not F.hflip else function("a")
@@ -291,7 +303,12 @@ def test_conversions_refuse() -> None:
         F.normalize(t(BYTES), [0.5], [0.5])
     with pytest.raises(ValueError, match="std"):
         F.normalize(t(FLOATS), [0.5] * 3, [0.5, 0, 1])
-    for name, args in (("adjust_brightness", (-1,)), ("adjust_hue", (0.6,)), ("adjust_gamma", (-1,)), ("adjust_contrast", (-1,))):
+    for name, args in (
+        ("adjust_brightness", (-1,)),
+        ("adjust_hue", (0.6,)),
+        ("adjust_gamma", (-1,)),
+        ("adjust_contrast", (-1,)),
+    ):
         for image in (t(FLOATS), picture()):
             with pytest.raises(ValueError):
                 getattr(F, name)(image, *args)
@@ -317,12 +334,18 @@ def test_boxes_masks_and_points_move_with_the_image(case: Any, format: str) -> N
     masks = np.zeros((2, 40, 48), np.uint8)
     for mask, (x1, y1, x2, y2) in zip(masks, corners.int().tolist()):
         mask[y1:y2, x1:x2] = 1
-    boxes = tv.BoundingBoxes(F.convert_bounding_box_format(corners, "XYXY", format), format=format, canvas_size=(40, 48))
+    boxes = tv.BoundingBoxes(
+        F.convert_bounding_box_format(corners, "XYXY", format), format=format, canvas_size=(40, 48)
+    )
     moved = function(boxes, *args, **kwargs)
     shown = function(tv.Mask(t(masks)), *args, **kwargs)
     assert isinstance(moved, tv.BoundingBoxes)
     assert isinstance(shown, tv.Mask)
-    assert moved.canvas_size == tuple(shown.shape[-2:]) == tuple(function(pydl.zeros(1, 40, 48), *args, **kwargs).shape[-2:])
+    assert (
+        moved.canvas_size
+        == tuple(shown.shape[-2:])
+        == tuple(function(pydl.zeros(1, 40, 48), *args, **kwargs).shape[-2:])
+    )
     assert moved.format == boxes.format
     as_corners = F.convert_bounding_box_format(moved, new_format="XYXY").numpy()
     for box, mask in zip(as_corners, shown.numpy()):
@@ -334,7 +357,9 @@ def test_boxes_masks_and_points_move_with_the_image(case: Any, format: str) -> N
     assert placed.shape == (2, 2, 2)
     if name not in ("hflip", "vflip"):  # whose points are pixels, not edges
         low, high = np.sort(placed.numpy(), axis=1).transpose(1, 0, 2)
-        np.testing.assert_allclose(np.clip(np.hstack([low, high]), 0, [moved.canvas_size[1], moved.canvas_size[0]] * 2), as_corners, atol=1e-3)
+        np.testing.assert_allclose(
+            np.clip(np.hstack([low, high]), 0, [moved.canvas_size[1], moved.canvas_size[0]] * 2), as_corners, atol=1e-3
+        )
 
 
 def test_box_formats() -> None:
@@ -351,7 +376,13 @@ def test_box_formats() -> None:
     own = tv.BoundingBoxes(xyxy, format="XYXY", canvas_size=(9, 9))
     F.convert_bounding_box_format(own, new_format="XYWH", inplace=True)
     assert own.tolist() == [[1, 2, 4, 7]]
-    for args, error in (((xyxy,), TypeError), ((xyxy, None, "XYWH"), ValueError), ((own, "XYXY", "XYWH"), ValueError), ((xyxy, "XYXY", "XY"), ValueError), (("a", "XYXY", "XYWH"), TypeError)):
+    for args, error in (
+        ((xyxy,), TypeError),
+        ((xyxy, None, "XYWH"), ValueError),
+        ((own, "XYXY", "XYWH"), ValueError),
+        ((xyxy, "XYXY", "XY"), ValueError),
+        (("a", "XYXY", "XYWH"), TypeError),
+    ):
         with pytest.raises(error):
             F.convert_bounding_box_format(*args)
 
@@ -363,7 +394,9 @@ def test_clamping_and_sanitizing() -> None:
     assert F.clamp_bounding_boxes(loose).tolist() == boxes.tolist()
     assert F.crop(loose, 0, 0, 4, 4).tolist() == boxes.tolist()
     assert F.sanitize_bounding_boxes(boxes)[1].tolist() == [False, True]
-    kept, valid = F.sanitize_bounding_boxes(pydl.tensor([[0, 0, 4, 0.5], [0, 0, 4, 4], [8, 0, 12, 4]]), "XYXY", (10, 10))
+    kept, valid = F.sanitize_bounding_boxes(
+        pydl.tensor([[0, 0, 4, 0.5], [0, 0, 4, 4], [8, 0, 12, 4]]), "XYXY", (10, 10)
+    )
     assert valid.tolist() == [False, True, False]
     assert kept.shape == (1, 4)
     points = tv.KeyPoints([[[0, 1], [2, 3]], [[0, 1], [20, 3]]], canvas_size=(10, 10))
@@ -406,7 +439,15 @@ def test_kinds_of_tensors() -> None:
     image = tv.Image(t(FLOATS))
     boxes = tv.BoundingBoxes([1.0, 2, 3, 4], format="xyxy", canvas_size=(9, 9))
     assert boxes.shape == (1, 4)
-    for kept in (boxes.clone(), boxes.to(pydl.float64), boxes.detach(), copy.deepcopy(boxes), pickle.loads(pickle.dumps(boxes)), copy.copy(boxes), boxes.requires_grad_(False)):
+    for kept in (
+        boxes.clone(),
+        boxes.to(pydl.float64),
+        boxes.detach(),
+        copy.deepcopy(boxes),
+        pickle.loads(pickle.dumps(boxes)),
+        copy.copy(boxes),
+        boxes.requires_grad_(False),
+    ):
         assert isinstance(kept, tv.BoundingBoxes)
         assert (kept.format, kept.canvas_size) == (boxes.format, (9, 9))
     assert type(image + 1) is pydl.Tensor

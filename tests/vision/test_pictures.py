@@ -54,7 +54,9 @@ def test_saved_images(tmp_path: Any) -> None:
     x = RNG.random((2, 3, 5, 6)).astype(np.float32)
     utils.save_image(t(x), tmp_path / "a.png", padding=1)
     grid = utils.make_grid(t(x), padding=1).numpy()
-    np.testing.assert_array_equal(vio.read_image(str(tmp_path / "a.png")).numpy(), np.clip(grid * 255 + 0.5, 0, 255).astype(np.uint8))
+    np.testing.assert_array_equal(
+        vio.read_image(str(tmp_path / "a.png")).numpy(), np.clip(grid * 255 + 0.5, 0, 255).astype(np.uint8)
+    )
     file = io.BytesIO()
     utils.save_image(t(x[0]).requires_grad_(), file, format="JPEG")
     assert file.getvalue()[:2] == b"\xff\xd8"
@@ -64,7 +66,9 @@ def test_saved_images(tmp_path: Any) -> None:
 
 def test_boxes_drawn() -> None:
     image = t(BYTES)
-    drawn = utils.draw_bounding_boxes(image, pydl.tensor([[2, 3, 10, 12], [5, 5, 20, 15]]), colors=["red", (0, 0, 255)]).numpy()
+    drawn = utils.draw_bounding_boxes(
+        image, pydl.tensor([[2, 3, 10, 12], [5, 5, 20, 15]]), colors=["red", (0, 0, 255)]
+    ).numpy()
     np.testing.assert_array_equal(image.numpy(), BYTES)
     for x in range(2, 11):
         assert drawn[:, 3, x].tolist() == [255, 0, 0]
@@ -73,7 +77,9 @@ def test_boxes_drawn() -> None:
     inside[3:16, 2:21] = True
     np.testing.assert_array_equal(drawn[:, ~inside], BYTES[:, ~inside])
     np.testing.assert_array_equal(drawn[:, 7, 7], BYTES[:, 7, 7])
-    grey = utils.draw_bounding_boxes(pydl.zeros(1, 8, 8), pydl.tensor([[1.0, 1, 6, 6]]), ["x"], "lime", fill=True, width=2, fill_labels=True)
+    grey = utils.draw_bounding_boxes(
+        pydl.zeros(1, 8, 8), pydl.tensor([[1.0, 1, 6, 6]]), ["x"], "lime", fill=True, width=2, fill_labels=True
+    )
     assert grey.shape == (3, 8, 8)
     assert grey[1, 1, 1] == 1
     assert utils.draw_bounding_boxes(image, pydl.zeros(0, 4)).equal(image)
@@ -84,7 +90,11 @@ def test_boxes_drawn() -> None:
     ):  # fmt: skip
         with pytest.raises(error):
             utils.draw_bounding_boxes(image, boxes, **options)
-    for bad, error in ((BYTES, TypeError), (pydl.zeros(3, 4, 4, dtype=pydl.int64), ValueError), (pydl.zeros(2, 4, 4), pydl.ShapeError)):
+    for bad, error in (
+        (BYTES, TypeError),
+        (pydl.zeros(3, 4, 4, dtype=pydl.int64), ValueError),
+        (pydl.zeros(2, 4, 4), pydl.ShapeError),
+    ):
         with pytest.raises(error):
             utils.draw_bounding_boxes(bad, pydl.zeros(1, 4))
 
@@ -143,7 +153,11 @@ def test_flow() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16", "CMYK"])
 def test_files_of_every_mode(mode: str, tmp_path: Any) -> None:
-    picture = PIL.fromarray(BYTES[0].astype(np.uint16) * 257) if mode == "I;16" else PIL.fromarray(BYTES.transpose(1, 2, 0).copy()).convert(mode)
+    picture = (
+        PIL.fromarray(BYTES[0].astype(np.uint16) * 257)
+        if mode == "I;16"
+        else PIL.fromarray(BYTES.transpose(1, 2, 0).copy()).convert(mode)
+    )
     path = str(tmp_path / ("a.jpg" if mode == "CMYK" else "a.png"))
     picture.save(path)
     found = vio.read_image(path)

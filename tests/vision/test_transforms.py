@@ -82,7 +82,10 @@ def test_images_of_every_kind(name: str) -> None:
         assert picture.size == tuple(found.shape[-2:][::-1])
         if name not in AUTOMATIC and name not in ("RandomAffine", "RandomRotation", "RandomPerspective"):
             difference = np.abs(np.asarray(picture).astype(int).transpose(2, 0, 1) - found.numpy()).max()
-            assert difference <= (12 if name in ("ColorJitter", "RandomPhotometricDistort", "JPEG") else 2), (name, seed)
+            assert difference <= (12 if name in ("ColorJitter", "RandomPhotometricDistort", "JPEG") else 2), (
+                name,
+                seed,
+            )
 
 
 @pytest.mark.parametrize("name", sorted({**GEOMETRY, **COLOUR}))
@@ -109,8 +112,18 @@ def test_whole_samples_move_alike(name: str) -> None:
     assert type(target) is OrderedDict
     assert target["labels"] is sample["target"]["labels"]
     expected = size or (20, 24)
-    assert tuple(made["image"].shape[-2:]) == tuple(target["masks"].shape[-2:]) == target["boxes"].canvas_size == target["points"].canvas_size == expected
-    assert [type(target[key]).__name__ for key in ("boxes", "masks", "points")] == ["BoundingBoxes", "Mask", "KeyPoints"]
+    assert (
+        tuple(made["image"].shape[-2:])
+        == tuple(target["masks"].shape[-2:])
+        == target["boxes"].canvas_size
+        == target["points"].canvas_size
+        == expected
+    )
+    assert [type(target[key]).__name__ for key in ("boxes", "masks", "points")] == [
+        "BoundingBoxes",
+        "Mask",
+        "KeyPoints",
+    ]
     if name in COLOUR:
         for key in ("boxes", "masks", "points"):
             assert target[key] is sample["target"][key]
@@ -296,7 +309,9 @@ def test_mixtures() -> None:
     images, labels = T.MixUp(alpha=0.5, num_classes=3)(x, y)
     share = labels[0, 0].item()
     np.testing.assert_allclose(images.numpy(), share * x.numpy() + (1 - share) * np.roll(x.numpy(), 1, 0), atol=1e-6)
-    np.testing.assert_allclose(labels.numpy(), share * np.eye(3)[y] + (1 - share) * np.roll(np.eye(3)[y], 1, 0), atol=1e-6)
+    np.testing.assert_allclose(
+        labels.numpy(), share * np.eye(3)[y] + (1 - share) * np.roll(np.eye(3)[y], 1, 0), atol=1e-6
+    )
     made = T.CutMix(num_classes=3)({"image": x, "label": y})
     kept = (made["image"] == x).all(dim=1)
     assert kept[0].equal(kept[1])
@@ -312,7 +327,12 @@ def test_mixtures() -> None:
 
 def test_detection_transforms() -> None:
     boxes = tv.BoundingBoxes([[2.0, 3, 12, 15], [15, 5, 22, 18]], format="XYXY", canvas_size=(20, 24))
-    sample = {"image": tv.Image(image()), "boxes": boxes, "labels": pydl.tensor([5, 6]), "masks": tv.Mask(pydl.ones(2, 20, 24))}
+    sample = {
+        "image": tv.Image(image()),
+        "boxes": boxes,
+        "labels": pydl.tensor([5, 6]),
+        "masks": tv.Mask(pydl.ones(2, 20, 24)),
+    }
     whole = 0
     for seed in range(30):
         made = seeded(seed, lambda: T.Compose([T.RandomIoUCrop(), T.SanitizeBoundingBoxes()])(sample))
@@ -361,7 +381,11 @@ def test_own_transform_and_kind() -> None:
 
 def test_multi_scale_batches() -> None:
     def samples(count: int) -> list[Any]:
-        target = {"boxes": pydl.tensor([[0.0, 0, 12, 10]]), "masks": pydl.ones(1, 10, 12, dtype=pydl.uint8), "labels": pydl.tensor([1])}
+        target = {
+            "boxes": pydl.tensor([[0.0, 0, 12, 10]]),
+            "masks": pydl.ones(1, 10, 12, dtype=pydl.uint8),
+            "labels": pydl.tensor([1]),
+        }
         return [(pydl.rand(3, 10, 12), dict(target)) for _ in range(count)]
 
     collate = T.MultiScaleBatch([8, (6, 4)], every=2, order="cycle")
@@ -386,9 +410,19 @@ def test_multi_scale_batches() -> None:
     assert T.MultiScaleBatch([5], collate_fn=len)(samples(2))[1] == 2
     own = {"boxes": tv.BoundingBoxes([[0, 0, 7, 9]], format="XYWH", canvas_size=(9, 7))}
     assert T.MultiScaleBatch([5])([(one, own)])[1][0]["boxes"].tolist() == [[0, 0, 5, 5]]
-    loader = pydl.utils.data.DataLoader([(pydl.rand(3, 8, 8), k) for k in range(6)], batch_size=2, collate_fn=T.MultiScaleBatch([4, 8], every=1, order="cycle"))
+    loader = pydl.utils.data.DataLoader(
+        [(pydl.rand(3, 8, 8), k) for k in range(6)],
+        batch_size=2,
+        collate_fn=T.MultiScaleBatch([4, 8], every=1, order="cycle"),
+    )
     assert [x.shape[2] for x, _ in loader] == [4, 8, 4]
-    for bad in ({"sizes": []}, {"sizes": [0]}, {"sizes": [3], "every": 0}, {"sizes": [3], "order": "x"}, {"sizes": [(1, 2, 3)]}):
+    for bad in (
+        {"sizes": []},
+        {"sizes": [0]},
+        {"sizes": [3], "every": 0},
+        {"sizes": [3], "order": "x"},
+        {"sizes": [(1, 2, 3)]},
+    ):
         with pytest.raises(ValueError, match="MultiScaleBatch"):
             T.MultiScaleBatch(**bad)
     with pytest.raises(pydl.ShapeError, match="C, H, W"):
