@@ -20,7 +20,7 @@ MODULES = sorted(
 NAMESPACES = [
     "nn", "nn.blocks", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
     "nn.utils.stateless", "optim", "optim.lr_scheduler", "optim.swa_utils", "serialization", "svm", "linear_model", "special", "linalg",
-    "fft", "signal.windows", "geometric", "quantization", "hub", "catalogue", "losses", "vision.datasets",
+    "fft", "signal.windows", "geometric", "quantization", "hub", "catalogue", "losses", "compress", "ensemble", "vision.datasets",
     "vision.feature_extraction", "vision.filters", "vision.io", "vision.transforms", "vision.transforms.functional",
     "vision.tv_tensors", "vision.utils",
 ]  # fmt: skip
