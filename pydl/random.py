@@ -21,22 +21,50 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Seed the default generator from the operating system and return the seed."""
+    """Seed the default generator from the operating system and return the seed.
+
+    Example:
+        >>> import pydl
+        >>> isinstance(pydl.random.seed(), int)
+        True
+    """
     return _C.default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed of the default generator."""
+    """The seed of the default generator.
+
+    Example:
+        >>> import pydl
+        >>> _ = pydl.manual_seed(7)
+        >>> pydl.random.initial_seed()
+        7
+    """
     return _C.default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """Seed and position of the default generator, for `set_rng_state`."""
+    """Seed and position of the default generator, for `set_rng_state`.
+
+    Example:
+        >>> import pydl
+        >>> state = pydl.random.get_rng_state()
+        >>> a = pydl.rand(2)
+        >>> pydl.random.set_rng_state(state)
+        >>> pydl.equal(pydl.rand(2), a)
+        True
+    """
     return _C.default_generator.get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
-    """Restore what `get_rng_state` returned."""
+    """Restore what `get_rng_state` returned.
+
+    Example:
+        >>> import pydl
+        >>> state = pydl.random.get_rng_state()
+        >>> pydl.random.set_rng_state(state)
+    """
     _C.default_generator.set_state(new_state)
 
 

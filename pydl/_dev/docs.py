@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pydl
+from pydl._dev.catalogue_docs import write_catalogue
 
 NAMESPACES = [
     "pydl",
@@ -40,6 +41,35 @@ NAMESPACES = [
     "pydl.optim.swa_utils",
     "pydl.utils.data",
     "pydl.utils.dlpack",
+    "pydl.nn.blocks",
+    "pydl.nn.utils.parametrizations",
+    "pydl.nn.utils.prune",
+    "pydl.losses",
+    "pydl.vision.ops",
+    "pydl.vision.models",
+    "pydl.vision.models.detection",
+    "pydl.vision.models.segmentation",
+    "pydl.vision.models.keypoint",
+    "pydl.vision.transforms",
+    "pydl.vision.transforms.functional",
+    "pydl.vision.datasets",
+    "pydl.vision.io",
+    "pydl.vision.utils",
+    "pydl.vision.filters",
+    "pydl.vision.feature_extraction",
+    "pydl.geometric",
+    "pydl.attribution",
+    "pydl.compress",
+    "pydl.quantization",
+    "pydl.search",
+    "pydl.ensemble",
+    "pydl.linear_model",
+    "pydl.svm",
+    "pydl.models",
+    "pydl.text",
+    "pydl.hub",
+    "pydl.catalogue",
+    "pydl.serialization",
 ]
 DTYPES = (
     *"bool uint8 uint16 uint32 uint64 int8 int16 int32 int64".split(),
@@ -220,6 +250,7 @@ def main() -> None:
     parser.add_argument("--support", action="store_true", help="also the table of dtypes and derivatives")
     arguments = parser.parse_args()
     print(write_reference(arguments.folder), "pages")
+    print(write_catalogue(arguments.folder.parent / "catalogue"), "techniques")
     if arguments.support:
         write_support(arguments.folder)
 

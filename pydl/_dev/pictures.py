@@ -178,7 +178,7 @@ def _vision(*axes: Any) -> None:
 
     x = scene()
     image(axes[0], x[0, 0], "input")
-    image(axes[1], filters.Sobel()(x)[0, 0], "Sobel")
+    image(axes[1], filters.Sobel(magnitude=True)(x)[0, 0], "Sobel")
     image(axes[2], filters.Canny()(x)[1][0, 0], "Canny")
 
 

@@ -45,7 +45,14 @@ def check_device(device: Any) -> None:
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
-    """Is ``dtype`` the dtype ``kind``, or of the kind that it names, or of one of a tuple of these?"""
+    """Is ``dtype`` the dtype ``kind``, or of the kind that it names, or of one of a tuple of these?
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.isdtype(xp.int32, "integral")
+        True
+    """
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
     if isinstance(kind, str):
@@ -73,7 +80,14 @@ def dtype_of_number(value: Any, dtype: Any) -> Any:
 
 
 def result_type(*arrays_and_dtypes: Any) -> Any:
-    """The dtype to which arrays, dtypes and Python numbers are promoted; the shape of an array does not count."""
+    """The dtype to which arrays, dtypes and Python numbers are promoted; the shape of an array does not count.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.result_type(xp.int32, xp.int64, 1)
+        torch.int64
+    """
     if not arrays_and_dtypes:
         raise ValueError("result_type(): at least one array or dtype is needed")
     dtypes = [a.dtype if isinstance(a, Tensor) else a for a in arrays_and_dtypes]
@@ -96,7 +110,14 @@ def promoted(*values: Any) -> list[Tensor]:
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:
-    """Can ``from_``, a dtype or an array, be converted to ``to`` by promotion?"""
+    """Can ``from_``, a dtype or an array, be converted to ``to`` by promotion?
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.can_cast(xp.int32, xp.float64)
+        True
+    """
     source = from_.dtype if isinstance(from_, Tensor) else from_
     return bool(pydl.promote_types(source, to) == to)
 
@@ -115,13 +136,27 @@ def _dtype(type: Any) -> Any:
 
 
 def finfo(type: Any, /) -> Any:
-    """Limits of a floating dtype: bits, eps, max, min, smallest_normal, dtype (of the parts of complex numbers)."""
+    """Limits of a floating dtype: bits, eps, max, min, smallest_normal, dtype (of the parts of complex numbers).
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.finfo(xp.float32).eps
+        1.1920928955078125e-07
+    """
     dtype = _dtype(type)
     return _Limits(pydl.finfo(dtype), dtype.to_real(), ("bits", "eps", "max", "min", "smallest_normal"))
 
 
 def iinfo(type: Any, /) -> Any:
-    """Limits of an integer dtype: bits, max, min, dtype."""
+    """Limits of an integer dtype: bits, max, min, dtype.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.iinfo(xp.int8).max
+        127
+    """
     dtype = _dtype(type)
     return _Limits(pydl.iinfo(dtype), dtype, ("bits", "max", "min"))
 
@@ -159,7 +194,14 @@ class _Info:
 
 
 def __array_namespace_info__() -> _Info:
-    """What this namespace offers: devices, dtypes and their defaults, capabilities."""
+    """What this namespace offers: devices, dtypes and their defaults, capabilities.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.__array_namespace_info__().default_dtypes()["integral"]
+        torch.int64
+    """
     return _Info()
 
 
@@ -171,6 +213,12 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
 
     Raises:
         ValueError: with ``copy`` False where a copy is needed.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.asarray([1, 2], dtype=xp.float64)
+        tensor([1., 2.], dtype=torch.float64)
     """
     check_device(device)
     if isinstance(dtype, type) and issubclass(dtype, np.generic):  # as scikit-learn 1.7 passes
@@ -216,18 +264,40 @@ def _from_data(obj: Any, dtype: Any) -> Tensor:
 
 
 def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
-    """``x`` converted to ``dtype``; without ``copy`` itself where nothing changes."""
+    """``x`` converted to ``dtype``; without ``copy`` itself where nothing changes.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.astype(xp.asarray([1.7, 2.0]), xp.int64)
+        tensor([1, 2])
+    """
     check_device(device)
     return x.to(dtype, copy=copy)
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor on the memory of another library's array, see `pydl.from_dlpack`."""
+    """A tensor on the memory of another library's array, see `pydl.from_dlpack`.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> import numpy as np
+        >>> xp.from_dlpack(np.arange(3))
+        tensor([0, 1, 2])
+    """
     return pydl.from_dlpack(x, device=device, copy=copy)
 
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The numbers start, start + step, ... before ``stop``; from 0 if only one number is given."""
+    """The numbers start, start + step, ... before ``stop``; from 0 if only one number is given.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.arange(0, 10, 4)
+        tensor([0, 4, 8])
+    """
     check_device(device)
     if stop is None:
         start, stop = 0, start
@@ -242,7 +312,14 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
 def linspace(
     start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
 ) -> Tensor:
-    """``num`` numbers at even steps from ``start`` to ``stop``, which belongs to them with ``endpoint``."""
+    """``num`` numbers at even steps from ``start`` to ``stop``, which belongs to them with ``endpoint``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.linspace(0.0, 1.0, 3)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
     check_device(device)
     if dtype is None:
         complex_ = isinstance(start, complex) or isinstance(stop, complex)
@@ -268,19 +345,40 @@ def _sizes(shape: Any) -> tuple[int, ...]:
 
 
 def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """An array of ``shape`` without values."""
+    """An array of ``shape`` without values.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.empty((2, 0))
+        tensor([], size=(2, 0))
+    """
     check_device(device)
     return _C.empty(_sizes(shape), dtype=dtype)
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Zeros."""
+    """Zeros.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.zeros(2)
+        tensor([0., 0.])
+    """
     check_device(device)
     return _C.zeros(_sizes(shape), dtype=dtype)
 
 
 def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Ones."""
+    """Ones.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.ones((1, 2), dtype=xp.int8)
+        tensor([[1, 1]], dtype=torch.int8)
+    """
     check_device(device)
     return _C.ones(_sizes(shape), dtype=dtype)
 
@@ -292,34 +390,77 @@ def _filled(shape: Any, value: Any, dtype: Any) -> Tensor:
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """``fill_value`` everywhere; without ``dtype`` in the default dtype of its kind."""
+    """``fill_value`` everywhere; without ``dtype`` in the default dtype of its kind.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.full(2, 7)
+        tensor([7, 7])
+    """
     check_device(device)
     return _filled(_sizes(shape), fill_value, _of_number(fill_value, dtype))
 
 
 def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """`empty` with the shape, and by default the dtype, of ``x``."""
+    """`empty` with the shape, and by default the dtype, of ``x``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.empty_like(xp.asarray([3.0, 1.0, 2.0])).shape
+        torch.Size([3])
+    """
     return empty(tuple(x.shape), dtype=dtype or x.dtype, device=device)
 
 
 def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """`zeros` with the shape, and by default the dtype, of ``x``."""
+    """`zeros` with the shape, and by default the dtype, of ``x``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.zeros_like(xp.asarray([3.0, 1.0, 2.0]))
+        tensor([0., 0., 0.])
+    """
     return zeros(tuple(x.shape), dtype=dtype or x.dtype, device=device)
 
 
 def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """`ones` with the shape, and by default the dtype, of ``x``."""
+    """`ones` with the shape, and by default the dtype, of ``x``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.ones_like(xp.asarray([3.0, 1.0, 2.0]))
+        tensor([1., 1., 1.])
+    """
     return ones(tuple(x.shape), dtype=dtype or x.dtype, device=device)
 
 
 def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """`full` with the shape, and by default the dtype, of ``x``."""
+    """`full` with the shape, and by default the dtype, of ``x``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.full_like(xp.asarray([3.0, 1.0, 2.0]), 5.0)
+        tensor([5., 5., 5.])
+    """
     check_device(device)
     return _filled(tuple(x.shape), fill_value, dtype or x.dtype)
 
 
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
-    """Ones on diagonal ``k`` of a matrix, zeros elsewhere."""
+    """Ones on diagonal ``k`` of a matrix, zeros elsewhere.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.eye(2, 3, k=1)
+        tensor([[0., 1., 0.],
+                [0., 0., 1.]])
+    """
     check_device(device)
     columns = n_rows if n_cols is None else n_cols
     rows = _C.arange(n_rows).unsqueeze(1)
@@ -328,19 +469,44 @@ def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = N
 
 
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
-    """Coordinate grids of vectors."""
+    """Coordinate grids of vectors.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.meshgrid(xp.arange(2), xp.arange(3))[0]
+        tensor([[0, 1],
+                [0, 1],
+                [0, 1]])
+    """
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid(): indexing must be 'xy' or 'ij', got {indexing!r}")
     return list(pydl.meshgrid(*arrays, indexing=indexing)) if arrays else []
 
 
 def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """Matrices with zeros above diagonal ``k``."""
+    """Matrices with zeros above diagonal ``k``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.tril(xp.asarray([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 0.],
+                [3., 4.]])
+    """
     return _C.tril(x, k)
 
 
 def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """Matrices with zeros below diagonal ``k``."""
+    """Matrices with zeros below diagonal ``k``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.triu(xp.asarray([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [0., 4.]])
+    """
     return _C.triu(x, k)
 
 

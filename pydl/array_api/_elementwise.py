@@ -9,6 +9,7 @@ import numpy as np
 import pydl
 from pydl import Tensor
 from pydl.array_api._arrays import promoted
+from pydl.array_api._examples import EXAMPLES
 
 _UNARY = (
     "abs acos acosh asin asinh atan atanh ceil conj cos cosh exp expm1 floor imag isfinite isinf isnan log log10 log1p "
@@ -50,6 +51,11 @@ def _annex_g(name: str, x: Tensor, found: Tensor) -> Tensor:
     return pydl.where(special, pydl.from_numpy(np.asarray(values)), found)  # type: ignore[attr-defined]
 
 
+def _example(name: str) -> str:
+    call, result = EXAMPLES.get(name, ("", ""))
+    return f"\n\n    >>> xp = pydl.array_api\n    >>> {call}\n    {result}\n    " if call else ""
+
+
 def _unary(name: str) -> Any:
     def function(x: Tensor, /) -> Tensor:
         if name in _KEEPS_INTEGERS and not (x.is_floating_point() or x.is_complex()):
@@ -60,7 +66,7 @@ def _unary(name: str) -> Any:
         return _annex_g(name, x, found) if x.is_complex() and name in _ANNEX_G else found
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{name}` of each element, as the standard says; see `pydl.{name}`."
+    function.__doc__ = f"`{name}` of each element, as the standard says; see `pydl.{name}`." + _example(name)
     return function
 
 
@@ -72,7 +78,7 @@ def _binary(name: str) -> Any:
         return getattr(pydl, target)(a, b)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{name}` of pairs of elements, as the standard says; see `pydl.{target}`."
+    function.__doc__ = f"`{name}` of pairs of elements, as the standard says; see `pydl.{target}`." + _example(name)
     return function
 
 
@@ -81,7 +87,14 @@ globals().update({name: _binary(name) for name in _BINARY})
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Tensor:
-    """The quotient rounded down; infinities divide as they do without rounding."""
+    """The quotient rounded down; infinities divide as they do without rounding.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.floor_divide(xp.asarray([7, -7]), 2)
+        tensor([ 3, -4])
+    """
     a, b = promoted(x1, x2)
     found = pydl.floor_divide(a, b)  # type: ignore[attr-defined]
     if not a.is_floating_point():
@@ -90,7 +103,14 @@ def floor_divide(x1: Any, x2: Any, /) -> Tensor:
 
 
 def remainder(x1: Any, x2: Any, /) -> Tensor:
-    """What `floor_divide` leaves, with the sign of the divisor, that of a zero too."""
+    """What `floor_divide` leaves, with the sign of the divisor, that of a zero too.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.remainder(xp.asarray([7, -7]), 4)
+        tensor([3, 1])
+    """
     a, b = promoted(x1, x2)
     found = pydl.remainder(a, b)  # type: ignore[attr-defined]
     if not a.is_floating_point():
@@ -99,33 +119,75 @@ def remainder(x1: Any, x2: Any, /) -> Tensor:
 
 
 def nextafter(x1: Any, x2: Any, /) -> Tensor:
-    """The next number after ``x1`` towards ``x2``; no gradient."""
+    """The next number after ``x1`` towards ``x2``; no gradient.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.nextafter(xp.asarray([1.0]), xp.asarray([2.0])) > 1
+        tensor([True])
+    """
     a, b = promoted(x1, x2)
     return pydl.from_numpy(np.asarray(np.nextafter(a.detach().numpy(), b.detach().numpy())))
 
 
 def bitwise_invert(x: Tensor, /) -> Tensor:
-    """All bits turned; the opposite of bools."""
+    """All bits turned; the opposite of bools.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.bitwise_invert(xp.asarray([0, 5]))
+        tensor([-1, -6])
+    """
     return pydl.bitwise_not(x)  # type: ignore[attr-defined]
 
 
 def positive(x: Tensor, /) -> Tensor:
-    """A copy."""
+    """A copy.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.positive(xp.asarray([-1.0]))
+        tensor([-1.])
+    """
     return x.clone()
 
 
 def sign(x: Tensor, /) -> Tensor:
-    """-1, 0 or 1; z / |z| of complex numbers, NaN of NaN."""
+    """-1, 0 or 1; z / |z| of complex numbers, NaN of NaN.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.sign(xp.asarray([-3.0, 0.0]))
+        tensor([-1.,  0.])
+    """
     return pydl.sgn(x) if x.is_complex() else pydl.where(x != x, x, pydl.sign(x))  # type: ignore[attr-defined]
 
 
 def signbit(x: Tensor, /) -> Tensor:
-    """Is the sign bit set? True for -0 too."""
+    """Is the sign bit set? True for -0 too.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.signbit(xp.asarray([-0.0, 1.0]))
+        tensor([ True, False])
+    """
     return pydl.copysign(pydl.ones_like(x), x) < 0  # type: ignore[attr-defined]
 
 
 def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
-    """``x`` brought into [min, max], numbers or arrays; the dtype stays."""
+    """``x`` brought into [min, max], numbers or arrays; the dtype stays.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.clip(xp.asarray([-1.0, 0.5, 9.0]), 0.0, 1.0)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
 
     def bound(value: Any) -> Any:
         if value is None or isinstance(value, Tensor):

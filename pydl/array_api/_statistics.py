@@ -48,7 +48,14 @@ def _through_signed(x: Tensor, dtype: Any, call: Any) -> Tensor:
 
 
 def sum(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum over ``axis``, by default of all; () reduces nothing."""
+    """The sum over ``axis``, by default of all; () reduces nothing.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.sum(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(6.)
+    """
     axes = _axes(x, axis)
     kind = _accumulator(x, dtype)
     if not axes:
@@ -57,7 +64,14 @@ def sum(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = F
 
 
 def prod(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The product over ``axis``, by default of all."""
+    """The product over ``axis``, by default of all.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.prod(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(6.)
+    """
     kind = _accumulator(x, dtype)
     return _through_signed(
         x.clone(), kind, lambda v, d: _one_by_one(lambda t, a, k: _C.prod(t, a, k, dtype=d), v, axis, keepdims)
@@ -65,13 +79,27 @@ def prod(x: Tensor, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = 
 
 
 def mean(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The mean over ``axis``, by default of all."""
+    """The mean over ``axis``, by default of all.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.mean(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(2.)
+    """
     axes = _axes(x, axis)
     return _C.mean(x, axes, keepdims) if axes else x.clone()
 
 
 def var(x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The variance over ``axis``: squares about the mean divided by the count less ``correction``."""
+    """The variance over ``axis``: squares about the mean divided by the count less ``correction``.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.var(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(0.6667)
+    """
     axes = _axes(x, axis)
     if not axes:
         return x * 0 / (1 - correction) if correction != 1 else x * math.nan
@@ -83,7 +111,14 @@ def var(x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bo
 
 
 def std(x: Tensor, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The root of `var`."""
+    """The root of `var`.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.std(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(0.8165)
+    """
     return var(x, axis=axis, correction=correction, keepdims=keepdims).sqrt()
 
 
@@ -93,26 +128,54 @@ def _check_not_empty(name: str, x: Tensor, axes: tuple[int, ...]) -> None:
 
 
 def max(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The largest elements over ``axis``, by default of all; NaN where there is one."""
+    """The largest elements over ``axis``, by default of all; NaN where there is one.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.max(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(3.)
+    """
     axes = _axes(x, axis)
     _check_not_empty("max", x, axes)
     return _C.amax(x, axes, keepdims) if axes else x.clone()
 
 
 def min(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The smallest elements over ``axis``, by default of all; NaN where there is one."""
+    """The smallest elements over ``axis``, by default of all; NaN where there is one.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.min(xp.asarray([3.0, 1.0, 2.0]))
+        tensor(1.)
+    """
     axes = _axes(x, axis)
     _check_not_empty("min", x, axes)
     return _C.amin(x, axes, keepdims) if axes else x.clone()
 
 
 def all(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Are all elements over ``axis`` true?"""
+    """Are all elements over ``axis`` true?
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.all(xp.asarray([True, False]))
+        tensor(False)
+    """
     return _one_by_one(_C.all, x != 0, axis, keepdims)
 
 
 def any(x: Tensor, /, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Is any element over ``axis`` true?"""
+    """Is any element over ``axis`` true?
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.any(xp.asarray([True, False]))
+        tensor(True)
+    """
     return _one_by_one(_C.any, x != 0, axis, keepdims)
 
 
@@ -136,12 +199,26 @@ def _running(name: str, x: Tensor, axis: int | None, dtype: Any, include_initial
 def cumulative_sum(
     x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Running sums along ``axis``; with ``include_initial`` a 0 stands before them."""
+    """Running sums along ``axis``; with ``include_initial`` a 0 stands before them.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.cumulative_sum(xp.asarray([3.0, 1.0, 2.0]))
+        tensor([3., 4., 6.])
+    """
     return _running("sum", x, axis, dtype, include_initial)
 
 
 def cumulative_prod(
     x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Running products along ``axis``; with ``include_initial`` a 1 stands before them."""
+    """Running products along ``axis``; with ``include_initial`` a 1 stands before them.
+
+    Example:
+        >>> import pydl
+        >>> xp = pydl.array_api
+        >>> xp.cumulative_prod(xp.asarray([3.0, 1.0, 2.0]))
+        tensor([3., 3., 6.])
+    """
     return _running("prod", x, axis, dtype, include_initial)

@@ -240,5 +240,10 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     """The output of ``func`` (one number) and the product of its Hessian with ``v``.
 
     The Hessian is symmetric, so this is :func:`vhp`.
+
+    Example:
+        >>> import pydl
+        >>> pydl.autograd.functional.hvp(lambda x: (x**3).sum(), pydl.tensor([1.0, 2.0]), pydl.ones(2))
+        (tensor(9.), tensor([ 6., 12.]))
     """
     return vhp(func, inputs, v, create_graph, strict)

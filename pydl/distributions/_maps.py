@@ -30,6 +30,11 @@ class Transform:
 
     Args:
         cache_size: 1 keeps the last pair, so that the inverse of a result is exact; 0 keeps none.
+
+    Example:
+        >>> import pydl
+        >>> pydl.distributions.ExpTransform().inv(pydl.ones(1))
+        tensor([0.])
     """
 
     bijective = False

@@ -80,6 +80,15 @@ class Distribution:
 
     Raises:
         ValueError: for parameters outside their constraints.
+
+    Example:
+        >>> import pydl
+        >>> class Coin(pydl.distributions.Distribution):
+        ...     arg_constraints = {}
+        ...     def sample(self, sample_shape=()):
+        ...         return (pydl.rand(sample_shape) < 0.5).float()
+        >>> Coin().sample((3,)).shape
+        torch.Size([3])
     """
 
     has_rsample = False
@@ -269,7 +278,13 @@ class Distribution:
 
 
 class ExponentialFamily(Distribution):
-    """Distributions exp(<natural parameters, statistic> - log normalizer) times a carrier measure."""
+    """Distributions exp(<natural parameters, statistic> - log normalizer) times a carrier measure.
+
+    Example:
+        >>> import pydl
+        >>> isinstance(pydl.distributions.Normal(0.0, 1.0), pydl.distributions.ExponentialFamily)
+        True
+    """
 
     @property
     def _natural_params(self) -> tuple[Tensor, ...]:

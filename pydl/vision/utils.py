@@ -232,7 +232,7 @@ def draw_bounding_boxes(
 
 
 def draw_segmentation_masks(image: Tensor, masks: Tensor, alpha: float = 0.8, colors: Any = None) -> Tensor:
-    """A copy of an image with colours under masks: ``image * (1 - alpha) + colour * alpha``.
+    """A copy of an image with colours under masks: ``image * (1 - alpha) + colour * alpha``, black where masks overlap.
 
     Args:
         image: (3, H, W), uint8 or float in [0, 1].
@@ -271,8 +271,8 @@ def draw_segmentation_masks(image: Tensor, masks: Tensor, alpha: float = 0.8, co
     scale = 255.0 if image.is_floating_point() else 1.0
     painted = made.clone()
     for layer, colour in zip(layers, _colours(name, colors, len(layers))):
-        # Where masks overlap, the later one is seen
         painted = pydl.where(layer, (pydl.tensor(colour) / scale).to(made.dtype).reshape(3, 1, 1), painted)
+    painted = pydl.where(layers.sum(dim=0) > 1, pydl.zeros_like(painted), painted)
     values, over = (made, painted) if image.is_floating_point() else (made.float(), painted.float())
     blend = (values * (1 - alpha) + over * alpha).to(made.dtype)
     return pydl.where(layers.any(dim=0), blend, made)

@@ -94,6 +94,13 @@ def test_spatial_transformer(example):
     assert found["transformer"] > found["plain"] > 0.5
 
 
+def test_attribution(example):
+    accuracy, shares = example("attribution").main(steps=60)
+    assert accuracy > 0.9
+    assert len(shares) == 6
+    assert min(shares.values()) > 0.2  # the shapes cover 9 %
+
+
 def test_plots_are_written(example, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     example("linear_regression").main(epochs=1, out=str(tmp_path / "a.png"))

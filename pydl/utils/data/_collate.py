@@ -113,7 +113,13 @@ def _rebuild_sequence(like: Any, values: list[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays and numbers inside ``data`` become tensors; what a DataLoader without batches gives."""
+    """NumPy arrays and numbers inside ``data`` become tensors; what a DataLoader without batches gives.
+
+    Example:
+        >>> import pydl
+        >>> pydl.utils.data.default_convert([1.5, {"a": 2}])
+        [1.5, {'a': 2}]
+    """
     if isinstance(data, Tensor):
         return data
     if isinstance(data, (np.ndarray, np.generic)):

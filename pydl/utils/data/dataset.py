@@ -44,6 +44,14 @@ class IterableDataset(Dataset[T_co]):
     """Base of data sets that are streams; a subclass defines ``__iter__``.
 
     With worker processes each of them iterates its own copy: split the work with ``get_worker_info()``.
+
+    Example:
+        >>> import pydl
+        >>> class Upto(pydl.utils.data.IterableDataset):
+        ...     def __iter__(self):
+        ...         return iter(range(3))
+        >>> list(Upto())
+        [0, 1, 2]
     """
 
     def __iter__(self) -> Iterator[T_co]:
@@ -80,7 +88,14 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Samples of several data sets side by side, as tuples (``*args``) or dictionaries (``**kwargs``)."""
+    """Samples of several data sets side by side, as tuples (``*args``) or dictionaries (``**kwargs``).
+
+    Example:
+        >>> import pydl
+        >>> pairs = pydl.utils.data.StackDataset([1, 2], [3, 4])
+        >>> pairs[1]
+        (2, 4)
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
@@ -105,6 +120,12 @@ class ConcatDataset(Dataset[T_co]):
 
     Raises:
         AssertionError: none are given, or one is an IterableDataset.
+
+    Example:
+        >>> import pydl
+        >>> joined = pydl.utils.data.ConcatDataset([[1, 2], [3]])
+        >>> len(joined), joined[2]
+        (3, 3)
     """
 
     datasets: list[Dataset[T_co]]
@@ -134,7 +155,18 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class ChainDataset(IterableDataset[T_co]):
-    """Streams one after another."""
+    """Streams one after another.
+
+    Example:
+        >>> import pydl
+        >>> class Upto(pydl.utils.data.IterableDataset):
+        ...     def __init__(self, n):
+        ...         self.n = n
+        ...     def __iter__(self):
+        ...         return iter(range(self.n))
+        >>> list(pydl.utils.data.ChainDataset([Upto(2), Upto(3)]))
+        [0, 1, 0, 1, 2]
+    """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = datasets

@@ -16,14 +16,29 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sampler(Generic[T_co]):
-    """Base of samplers; a subclass defines ``__iter__`` (indices) and usually ``__len__``."""
+    """Base of samplers; a subclass defines ``__iter__`` (indices) and usually ``__len__``.
+
+    Example:
+        >>> import pydl
+        >>> class Even(pydl.utils.data.Sampler):
+        ...     def __iter__(self):
+        ...         return iter(range(0, 6, 2))
+        >>> list(Even())
+        [0, 2, 4]
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError("a sampler defines __iter__")
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, ..."""
+    """0, 1, 2, ...
+
+    Example:
+        >>> import pydl
+        >>> list(pydl.utils.data.SequentialSampler("abc"))
+        [0, 1, 2]
+    """
 
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
@@ -55,6 +70,11 @@ class RandomSampler(Sampler[int]):
 
     Raises:
         TypeError, ValueError: ``replacement`` no bool, ``num_samples`` not positive.
+
+    Example:
+        >>> import pydl
+        >>> sorted(pydl.utils.data.RandomSampler(range(4)))
+        [0, 1, 2, 3]
     """
 
     def __init__(
@@ -94,7 +114,13 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    Example:
+        >>> import pydl
+        >>> sorted(pydl.utils.data.SubsetRandomSampler([5, 7]))
+        [5, 7]
+    """
 
     def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
         self.indices = indices
@@ -113,6 +139,11 @@ class WeightedRandomSampler(Sampler[int]):
 
     Raises:
         ValueError: ``num_samples`` not positive, ``replacement`` no bool, weights that are no vector.
+
+    Example:
+        >>> import pydl
+        >>> list(pydl.utils.data.WeightedRandomSampler([0.0, 1.0], 3))
+        [1, 1, 1]
     """
 
     def __init__(
