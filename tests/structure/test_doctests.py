@@ -48,6 +48,7 @@ NAMESPACES = [
     "optim.swa_utils",
     "quantization",
     "random",
+    "search",
     "serialization",
     "signal.windows",
     "special",
