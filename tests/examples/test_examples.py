@@ -101,6 +101,19 @@ def test_attribution(example):
     assert min(shares.values()) > 0.2  # the shapes cover 9 %
 
 
+@needs_digits
+def test_vae(example):
+    before, after = example("vae").main(epochs=8)
+    assert after < 0.75 * before
+
+
+@needs_digits
+def test_curriculum(example):
+    found = example("curriculum").main(epochs=6)
+    assert min(found["plain"], found["easy first"]) > 0.8
+    assert found["several sizes, 14 pixels"] > 0.4 > 2 * found["plain, 14 pixels"]
+
+
 def test_plots_are_written(example, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     example("linear_regression").main(epochs=1, out=str(tmp_path / "a.png"))
