@@ -1,6 +1,6 @@
 """A convolutional LSTM predicts where shapes that move and bounce will be in the next frame.
 
-``python examples/conv_lstm.py --steps 300``
+``python examples/conv_lstm.py --steps 500``
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Forecast(nn.Module):
         return self.head(hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
 
 
-def main(steps: int = 300, width: int = 24, batch: int = 16, out: str | None = None) -> tuple[float, float]:
+def main(steps: int = 500, width: int = 24, batch: int = 16, out: str | None = None) -> tuple[float, float]:
     """Train; returns the mean squared error of the last predicted frame, and that of showing the frame before again."""
     pydl.manual_seed(0)
     net = Forecast(width)
@@ -79,4 +79,4 @@ def main(steps: int = 300, width: int = 24, batch: int = 16, out: str | None = N
 
 
 if __name__ == "__main__":
-    main(**arguments(__doc__, steps=300, width=24, batch=16, out="conv_lstm.png"))
+    main(**arguments(__doc__, steps=500, width=24, batch=16, out="conv_lstm.png"))

@@ -1,6 +1,6 @@
 """A spatial transformer turns rotated digits upright before they are classified, without being told the angle.
 
-``python examples/spatial_transformer.py --epochs 30``
+``python examples/spatial_transformer.py --epochs 90``
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def train(net: nn.Sequential, images: Any, labels: Any, epochs: int) -> None:
         decay.step()
 
 
-def main(epochs: int = 30, out: str | None = None) -> dict[str, float]:
+def main(epochs: int = 90, out: str | None = None) -> dict[str, float]:
     """Train both; returns their accuracies on rotated test images."""
     pydl.manual_seed(0)
     images, labels, test_images, test_labels = _images.load("digits")
@@ -75,4 +75,4 @@ def main(epochs: int = 30, out: str | None = None) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(**arguments(__doc__, epochs=30, out="spatial_transformer.png"))
+    main(**arguments(__doc__, epochs=90, out="spatial_transformer.png"))

@@ -164,10 +164,13 @@ def empty_cache() -> None:
 
 
 def ipc_collect() -> None:
-    """Frees GPU memory that processes shared: nothing to do.
+    """Frees GPU memory that processes shared. Raises AssertionError: there is none.
 
     >>> pydl.cuda.ipc_collect()
+    Traceback (most recent call last):
+    AssertionError: ipc_collect(): this build of pydl runs on the CPU, there is no GPU to use
     """
+    _refuse("ipc_collect")
 
 
 def reset_peak_memory_stats(device: Any = None) -> None:

@@ -62,6 +62,7 @@ FUNCTIONS = [
 LAYERS = [
     c for name in pydl.nn.modules.__all__ if inspect.isclass(c := getattr(pydl.nn, name)) and issubclass(c, pydl.nn.Module)
 ]  # fmt: skip
+LAYERS += [getattr(pydl.nn.blocks, name) for name in pydl.nn.blocks.__all__]
 
 
 def function(r: random.Random, value: Value) -> Call:

@@ -93,14 +93,15 @@ def canny(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarra
     smooth = ndimage.correlate1d(
         ndimage.correlate1d(x, w / w.sum(), axis=0, mode="mirror"), w / w.sum(), axis=1, mode="mirror"
     )
-    gy, gx = (ndimage.sobel(smooth, axis, mode="nearest") / 8 for axis in (0, 1))
+    gy, gx = (ndimage.sobel(smooth, axis, mode="nearest") for axis in (0, 1))
     size = np.sqrt(gx**2 + gy**2 + 1e-6)
     thin = np.zeros_like(size)
-    around = np.pad(size, 1)
+    around = np.pad(size, 1, constant_values=1e-3)
     for y in range(x.shape[0]):
         for z in range(x.shape[1]):
             dy, dx = ((0, 1), (1, 1), (1, 0), (1, -1))[int(np.round(np.arctan2(gy[y, z], gx[y, z]) * 4 / np.pi)) % 4]
-            if size[y, z] > around[1 + y - dy, 1 + z - dx] and size[y, z] >= around[1 + y + dy, 1 + z + dx]:
+            before, behind = around[1 + y - dy, 1 + z - dx], around[1 + y + dy, 1 + z + dx]
+            if size[y, z] > max(before, 1e-3) and (size[y, z] > behind if dy and dx else size[y, z] >= behind):
                 thin[y, z] = size[y, z]
     edges = (thin > high).astype(float)
     waiting = deque(zip(*np.nonzero(edges)))
@@ -117,15 +118,15 @@ def canny(x: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarra
 def test_canny_against_loops() -> None:
     rows, columns = np.mgrid[:40, :44]
     disc = ((rows - 18) ** 2 + (columns - 22) ** 2 < 120) * 0.8 + (columns > 30) * 0.1 + 0.02 * RNG.random((40, 44))
-    for low, high in ((0.02, 0.1), (0.005, 0.05), (0.3, 0.3)):
+    for low, high in ((0.2, 0.8), (0.04, 0.4), (1.3, 1.3)):
         thin, edges = canny(disc, low, high)
         found = filters.Canny(low, high)(pydl.from_numpy(disc[None, None]))
         np.testing.assert_allclose(found[0][0, 0].numpy(), thin, atol=1e-10)
         np.testing.assert_array_equal(found[1][0, 0].numpy(), edges)
     grey = pydl.from_numpy(disc[None, None])
-    colour = filters.Canny(0.02, 0.1)(grey.expand(1, 3, -1, -1))[1]
-    assert colour.equal(filters.Canny(0.02, 0.1)(grey)[1])
-    halves = filters.Canny(0.02, 0.1, hysteresis=False)(grey)[1]
+    colour = filters.Canny(0.2, 0.8)(grey.expand(1, 3, -1, -1))[1]
+    assert colour.equal(filters.Canny(0.2, 0.8)(grey)[1])
+    halves = filters.Canny(0.2, 0.8, hysteresis=False)(grey)[1]
     assert set(halves.flatten().tolist()) == {0.0, 0.5, 1.0}
     line = np.zeros((1, 1, 1, 300))
     line[0, 0, 0, 150:] = 1

@@ -15,8 +15,16 @@ struct Taps {
   const void* weight;
 };
 
+// Images whose channels are planes of `height` x `width`; points as x, y from -1 to 1. Results are `out_plane` apart.
+struct Planes {
+  int64_t points, channels, height, width, out_plane;
+  bool align_corners, border, nearest;
+};
+
 struct GridFns {
   void (*sample)(void* out, const void* x, const Taps& t);
+  // The same for few channels, bilinear or nearest, with zeros or the border's pixels outside.
+  void (*sample_planes)(void* out, const void* x, const void* grid, const Planes& p);
   // dx[pixel] += weight * g for each tap; dgrid[point][axis] = the sum over the taps of slope[axis][point][tap] * (g . x[pixel]).
   // Either may be null.
   void (*backward)(void* dx, void* dgrid, const void* g, const void* x, const Taps& t, const void* const* slope, int64_t axes);

@@ -135,8 +135,35 @@ Dims output_shape(const Tensor& input, const Tensor& grid) {
   return shape;
 }
 
+// Few channels are sampled plane by plane: side by side they would not fill a vector, and turning them costs more than that.
+constexpr int64_t kFewChannels = 8;
+
+bool by_planes(const Geometry& g) {
+  return g.axes == 2 && g.channels <= kFewChannels && g.axis[0].sampling != vision::Sampling::Cubic &&
+         g.axis[0].outside != vision::Outside::Reflection && g.pixels > 0;
+}
+
+template <class T>
+Tensor forward_planes(const Tensor& input, const Tensor& grid, const Geometry& g) {
+  const Tensor x = contiguous(input), y = empty(output_shape(input, grid), x.dtype(), "grid_sampler");
+  const auto& fns = *kernels::vision::grid()[x.dtype()];
+  const AxisRule& rows = g.axis[0];
+  const int64_t blocks = (g.points + kPoints - 1) / kPoints;
+  parallel_for(g.batch * blocks, std::max<int64_t>(1, kGrain / (kPoints * g.channels)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t n = i / blocks, first = i % blocks * kPoints, count = std::min(kPoints, g.points - first);
+      fns.sample_planes(y.data<T>() + n * g.channels * g.points + first, x.data<T>() + n * g.channels * g.pixels,
+                        grid.data<T>() + (n * g.points + first) * 2,
+                        {count, g.channels, rows.size, g.axis[1].size, g.points, rows.align_corners,
+                         rows.outside == vision::Outside::Border, rows.sampling == vision::Sampling::Nearest});
+    }
+  });
+  return y;
+}
+
 template <class T>
 Tensor forward_raw(const Tensor& input, const Tensor& grid, const Geometry& g) {
+  if (by_planes(g)) return forward_planes<T>(input, grid, g);
   const Tensor x = channels_behind(input), y = empty(with_channels_last(output_shape(input, grid), g.channels), x.dtype(), "grid_sampler");
   const auto& fns = *kernels::vision::grid()[x.dtype()];
   const int64_t blocks = (g.points + kPoints - 1) / kPoints;

@@ -19,18 +19,17 @@ __all__ = ["Canny"]
 _STEPS = ((0, 1), (1, 1), (1, 0), (1, -1))
 
 
-def _shifted(x: Tensor, down: int, right: int) -> Tensor:
-    """What is seen at p + (down, right), 0 outside."""
-    height, width = x.shape[2:]
-    padded = F.pad(x, [1, 1, 1, 1])
-    return padded[:, :, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
+# As Sobel's: the root has no derivative at 0
+_EPS = 1e-6
 
 
 class Canny(Module):
     """Thin edges: smoothing, Sobel's derivatives, maxima along the gradient, two thresholds.
 
-    (N, 1 or 3, H, W) -> two of (N, 1, H, W): the magnitude of the gradient at its maxima (0 elsewhere), which is
-    differentiable, and the edges, 0 or 1. Three channels are turned to grey (0.299, 0.587, 0.114).
+    (N, 1 or 3, H, W) -> two of (N, 1, H, W): the magnitude ``sqrt(gx^2 + gy^2 + 1e-6)`` of the gradient at its maxima
+    (0 elsewhere), which is differentiable, and the edges, 0 or 1. Three channels are turned to grey (0.299, 0.587,
+    0.114). The derivatives are Sobel's as they are, so that a step of 1 has a magnitude of up to 4. Of two equal pixels
+    across a vertical (horizontal) edge the left (upper) one is kept, as in OpenCV and kornia.
 
     Args:
         low_threshold, high_threshold: of the magnitude: pixels above the higher one are edges. Default: 0.1 and 0.2.
@@ -71,7 +70,7 @@ class Canny(Module):
         self.high_threshold = high_threshold
         self.hysteresis = hysteresis
         self.smooth = GaussianFilter(kernel_size, sigma)
-        self.gradient = Sobel(normalized=True)
+        self.gradient = Sobel()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Magnitude and edges."""
@@ -81,22 +80,30 @@ class Canny(Module):
         if x.shape[1] == 3:
             x = 0.299 * x[:, :1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:]
         gradient = self.gradient(self.smooth(x))
-        across, down = gradient[:, :, 0], gradient[:, :, 1]
-        # 1e-6 as Sobel's: the root has no derivative at 0
-        magnitude = (across.square() + down.square() + 1e-6).sqrt()
-        magnitude = pydl.where(self._ridge(magnitude.detach(), across.detach(), down.detach()), magnitude, 0.0)
+        # One pixel around without gradient: a flat pixel never beats it
+        around = (F.pad(gradient, [1, 1, 1, 1]).square().sum(dim=2) + _EPS).sqrt()
+        magnitude = around[:, :, 1:-1, 1:-1]
+        magnitude = pydl.where(self._ridge(around.detach(), gradient.detach()), magnitude, 0.0)
         with pydl.no_grad():
             edges = self._edges(magnitude.detach())
         return magnitude, edges
 
-    def _ridge(self, magnitude: Tensor, across: Tensor, down: Tensor) -> Tensor:
-        """Where the magnitude exceeds those before and behind along the gradient, in the nearest of four directions."""
-        direction = (pydl.atan2(down, across) * (4 / math.pi)).round() % 4
+    def _ridge(self, around: Tensor, gradient: Tensor) -> Tensor:
+        """Where the magnitude exceeds its neighbours along the gradient, in the nearest of four directions."""
+        height, width = around.shape[2] - 2, around.shape[3] - 2
+
+        def seen(down: int, right: int) -> Tensor:
+            return around[:, :, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
+
+        magnitude = seen(0, 0)
+        direction = (pydl.atan2(gradient[:, :, 1], gradient[:, :, 0]) * (4 / math.pi)).round() % 4
         ridge = pydl.zeros_like(magnitude, dtype=pydl.bool)
         for k, (dy, dx) in enumerate(_STEPS):
-            higher = (magnitude > _shifted(magnitude, -dy, -dx)) & (magnitude >= _shifted(magnitude, dy, dx))
-            ridge = ridge | ((direction == k) & higher)
-        return ridge
+            before, behind = seen(-dy, -dx), seen(dy, dx)
+            # The neighbours along a diagonal are two lines apart: what ties there is no edge between two pixels
+            beyond = magnitude > behind if dy and dx else magnitude >= behind
+            ridge = ridge | ((direction == k) & (magnitude > before) & beyond)
+        return ridge & (magnitude > around[:, :, :1, :1])
 
     def _edges(self, magnitude: Tensor) -> Tensor:
         strong = (magnitude > self.high_threshold).to(magnitude.dtype)

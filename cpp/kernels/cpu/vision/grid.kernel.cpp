@@ -1,5 +1,8 @@
 #include "kernels/vision/grid.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "simd/lanes.h"
 
 namespace pydl::simd::PYDL_ISA {
@@ -22,6 +25,89 @@ void sample(void* out, const void* x_bytes, const Taps& t) {
       }
       store_lanes(to + c, sum, lanes);
     });
+  }
+}
+
+constexpr int kBlock = 64;
+
+// A tap of each point of a block: its pixel, 0 where it looks at none, whether it looks at one, and its weight.
+template <class T>
+struct BlockTaps {
+  int64_t pixel[kBlock];
+  T weight[kBlock], keep[kBlock];
+};
+
+// Positions along an axis, in pixels.
+template <class T>
+PYDL_INLINE void positions(double* at, const T* grid, int axis, int64_t size, const vision::Planes& p, int count) {
+  const double n = static_cast<double>(size), scale = p.align_corners ? (n - 1) / 2 : n / 2, shift = p.align_corners ? 0.0 : 0.5;
+  const double last = n - 1;
+  for (int i = 0; i < count; ++i) at[i] = (static_cast<double>(grid[2 * i + axis]) + 1) * scale - shift;
+  if (p.border) {
+    for (int i = 0; i < count; ++i) at[i] = at[i] > 0 ? (at[i] < last ? at[i] : last) : 0;  // NaN: 0
+  }
+}
+
+// The tap of pixel (y, x), where these lie inside the image.
+template <class T>
+PYDL_INLINE void set_taps(BlockTaps<T>& t, const double* y, const double* x, const double* weight, const vision::Planes& p, int count) {
+  const double bottom = static_cast<double>(p.height - 1), right = static_cast<double>(p.width - 1);
+  for (int i = 0; i < count; ++i) {
+    const bool in = (y[i] >= 0) & (y[i] <= bottom) & (x[i] >= 0) & (x[i] <= right);
+    const double row = in ? y[i] : 0, column = in ? x[i] : 0;
+    t.pixel[i] = static_cast<int64_t>(row) * p.width + static_cast<int64_t>(column);
+    t.keep[i] = in ? T(1) : T(0);
+    t.weight[i] = in ? static_cast<T>(weight[i]) : T(0);
+  }
+}
+
+template <class T, int Taps>
+PYDL_INLINE void add_planes(T* out, const T* x, const BlockTaps<T>* taps, const vision::Planes& p, int count) {
+  for (int64_t c = 0; c < p.channels; ++c) {
+    const T* plane = x + c * p.height * p.width;
+    T* to = out + c * p.out_plane;
+    for (int i = 0; i < count; ++i) {
+      T sum(0);
+#pragma GCC unroll 4
+      for (int k = 0; k < Taps; ++k) {
+        const T value = plane[taps[k].pixel[i]];
+        sum += taps[k].keep[i] != 0 ? value * taps[k].weight[i] : T(0);  // what is not looked at may be NaN
+      }
+      to[i] = sum;
+    }
+  }
+}
+
+template <class T>
+void sample_planes(void* out_bytes, const void* x_bytes, const void* grid_bytes, const vision::Planes& p) {
+  auto* out = static_cast<T*>(out_bytes);
+  const auto *x = static_cast<const T*>(x_bytes), *grid = static_cast<const T*>(grid_bytes);
+  BlockTaps<T> taps[4];
+  double px[kBlock], py[kBlock], x0[kBlock], y0[kBlock], x1[kBlock], y1[kBlock], fx[kBlock], fy[kBlock], w[kBlock];
+  for (int64_t first = 0; first < p.points; first += kBlock) {
+    const int count = static_cast<int>(std::min<int64_t>(kBlock, p.points - first));
+    positions(px, grid + 2 * first, 0, p.width, p, count);
+    positions(py, grid + 2 * first, 1, p.height, p, count);
+    if (p.nearest) {
+      for (int i = 0; i < count; ++i) x0[i] = std::rint(px[i]), y0[i] = std::rint(py[i]), w[i] = 1;
+      set_taps(taps[0], y0, x0, w, p, count);
+      add_planes<T, 1>(out + first, x, taps, p, count);
+      continue;
+    }
+    for (int i = 0; i < count; ++i) {
+      x0[i] = std::floor(px[i]), y0[i] = std::floor(py[i]);
+      x1[i] = x0[i] + 1, y1[i] = y0[i] + 1;
+      fx[i] = px[i] - x0[i], fy[i] = py[i] - y0[i];
+    }
+    for (int i = 0; i < count; ++i) w[i] = (1 - fy[i]) * (1 - fx[i]);
+    set_taps(taps[0], y0, x0, w, p, count);
+    for (int i = 0; i < count; ++i) w[i] = (1 - fy[i]) * fx[i];
+    set_taps(taps[1], y0, x1, w, p, count);
+    for (int i = 0; i < count; ++i) w[i] = fy[i] * (1 - fx[i]);
+    set_taps(taps[2], y1, x0, w, p, count);
+    for (int i = 0; i < count; ++i) w[i] = fy[i] * fx[i];
+    set_taps(taps[3], y1, x1, w, p, count);
+    add_planes<T, 4>(out + first, x, taps, p, count);
   }
 }
 
@@ -66,7 +152,7 @@ void backward(void* dx_bytes, void* dgrid_bytes, const void* g_bytes, const void
 }
 
 template <class T>
-constinit const vision::GridFns table = {&sample<T>, &backward<T>};
+constinit const vision::GridFns table = {&sample<T>, &sample_planes<T>, &backward<T>};
 
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA

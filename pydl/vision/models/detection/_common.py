@@ -30,9 +30,15 @@ def make_transform(
 
 
 class Detector(nn.Module):
-    """The frame of all detectors: model(images, targets) gives a dict of losses in training and a list of dicts in eval mode.
+    """The frame of all detectors: model(images, targets) gives a dict of losses in training and a list of dicts in
+    eval mode.
 
     A subclass has `backbone`, `transform`, and answers `losses` and `detect`.
+
+    Example:
+        >>> import pydl
+        >>> issubclass(pydl.vision.models.detection.RetinaNet, pydl.vision.models.detection.Detector)
+        True
     """
 
     backbone: nn.Module
@@ -73,11 +79,13 @@ def check_targets(name: str, targets: Sequence[Target], count: int) -> None:
         boxes, labels = target["boxes"], target["labels"]
         if boxes.ndim != 2 or boxes.shape[1] != 4 or tuple(labels.shape) != (boxes.shape[0],):
             raise ShapeError(
-                f"{name}(): target {i} must have boxes (K, 4) and labels (K,), got {tuple(boxes.shape)} and {tuple(labels.shape)}"
+                f"{name}(): target {i} must have boxes (K, 4) and labels (K,), "
+                f"got {tuple(boxes.shape)} and {tuple(labels.shape)}"
             )
         if not boxes.is_floating_point() or labels.dtype != pydl.int64:
             raise TypeError(
-                f"{name}(): target {i} must have floating-point boxes and int64 labels, got {boxes.dtype} and {labels.dtype}"
+                f"{name}(): target {i} must have floating-point boxes and int64 labels, "
+                f"got {boxes.dtype} and {labels.dtype}"
             )
         bad = ~(boxes[:, 2:] > boxes[:, :2]).all(1)
         if bad.any():
@@ -89,6 +97,13 @@ class BalancedPositiveNegativeSampler:
     """Draws up to `batch_size_per_image` elements, at most `positive_fraction` of them positive.
 
     Called with labels per image (>= 1 positive, 0 negative, -1 ignored) it returns two lists of masks.
+
+    Example:
+        >>> import pydl
+        >>> sample = pydl.vision.models.detection.BalancedPositiveNegativeSampler(2, 0.5)
+        >>> positive, negative = sample([pydl.tensor([1, -1, 0])])
+        >>> positive[0], negative[0]
+        (tensor([ True, False, False]), tensor([False, False,  True]))
     """
 
     def __init__(self, batch_size_per_image: int, positive_fraction: float) -> None:
@@ -109,8 +124,15 @@ class BalancedPositiveNegativeSampler:
 
 
 class BoxLinearCoder:
-    """Distances from a reference's centre to the four sides of a box (Tian et al., "FCOS", 2019), in sides of the reference if
-    `normalize_by_size`. Boxes and references (..., 4)."""
+    """Distances from a reference's centre to the four sides of a box (Tian et al., "FCOS", 2019), in sides of the
+    reference if `normalize_by_size`. Boxes and references (..., 4).
+
+    Example:
+        >>> import pydl
+        >>> coder = pydl.vision.models.detection.BoxLinearCoder()
+        >>> coder.encode(pydl.tensor([0., 0., 2., 2.]), pydl.tensor([0., 0., 4., 2.]))
+        tensor([0.5000, 0.5000, 1.5000, 0.5000])
+    """
 
     def __init__(self, normalize_by_size: bool = True) -> None:
         self.normalize_by_size = normalize_by_size
@@ -131,7 +153,13 @@ class BoxLinearCoder:
 
 
 class SSDMatcher(Matcher):
-    """A Matcher with one threshold where each truth also keeps its best prediction."""
+    """A Matcher with one threshold where each truth also keeps its best prediction (Liu et al., "SSD", 2016).
+
+    Example:
+        >>> import pydl
+        >>> pydl.vision.models.detection.SSDMatcher(0.5)(pydl.tensor([[0.1, 0.4], [0.7, 0.3]]))
+        tensor([1, 0])
+    """
 
     def __init__(self, threshold: float) -> None:
         super().__init__(threshold, threshold)
@@ -164,7 +192,8 @@ Decode = Callable[[Tensor], Tensor]
 
 
 def best_of_level(scores: Tensor, decode: Decode, threshold: float, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes, scores and labels of the `most` best of scores (A, K) above the threshold; decode(anchors' numbers) gives boxes."""
+    """Boxes, scores and labels of the `most` best of scores (A, K) above the threshold; decode(anchors' numbers)
+    gives boxes."""
     flat = scores.reshape(-1)
     places = (flat > threshold).nonzero().reshape(-1)
     values, order = flat[places].topk(min(most, len(places)))
@@ -195,7 +224,15 @@ def trainable_layers(name: str, trained: bool, value: int | None, most: int, def
 
 
 def overwrite_eps(model: nn.Module, eps: float) -> None:
-    """Sets eps of every FrozenBatchNorm2d; torchvision's first COCO files were trained with 0."""
+    """Sets eps of every FrozenBatchNorm2d; torchvision's first COCO files were trained with 0.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.vision.ops.FrozenBatchNorm2d(3)
+        >>> pydl.vision.models.detection.overwrite_eps(layer, 0.0)
+        >>> layer.eps
+        0.0
+    """
     from pydl.vision.ops import FrozenBatchNorm2d
 
     for m in model.modules():

@@ -31,8 +31,8 @@ from pydl.vision.ops import (
     generalized_box_iou_loss,
     sigmoid_focal_loss,
 )
+from pydl.vision.ops.feature_pyramid_network import LastLevelP6P7
 from pydl.vision.ops.layers import ModuleMaker
-from pydl.vision.ops.pyramid import LastLevelP6P7
 
 __all__ = [
     "RetinaNet", "RetinaNetClassificationHead", "RetinaNetHead", "RetinaNetRegressionHead", "retinanet_resnet50_fpn",
@@ -182,11 +182,11 @@ class RetinaNetHead(nn.Module):
 
 
 class RetinaNet(Detector):
-    """RetinaNet on any backbone with maps of `backbone.out_channels` channels (Lin et al. 2017). Classes are 0 to num_classes - 1,
-    without a background.
+    """RetinaNet on any backbone with maps of `backbone.out_channels` channels (Lin et al. 2017). Classes are 0 to
+    num_classes - 1, without a background.
 
-    model(images, targets): in training a dict of classification and bbox_regression; in eval mode a list of {boxes, scores,
-    labels}. Raises ValueError for a backbone without out_channels.
+    model(images, targets): in training a dict of classification and bbox_regression; in eval mode a list of {boxes,
+    scores, labels}. Raises ValueError for a backbone without out_channels.
 
     Example:
         >>> import pydl

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import pydl
 from pydl import Tensor
 from pydl.nn import functional as nnF
@@ -373,23 +375,22 @@ def equalize(inpt: Any) -> Any:
     return run(equalize, inpt)
 
 
-def _equalize_plane(plane: Tensor) -> Tensor:
+def _equalize_plane(plane: np.ndarray) -> np.ndarray:
     """One flat channel of uint8; Pillow's table: (count below + step / 2) / step."""
-    counts = pydl.bincount(plane.long(), minlength=256)
-    last = counts[plane.max().long()]
-    step = int((len(plane) - last) // 255)
+    counts = np.bincount(plane, minlength=256)
+    step = (len(plane) - counts[np.flatnonzero(counts)[-1]]) // 255
     if step == 0:
         return plane
-    table = ((counts.cumsum(0) - counts + step // 2) // step).clamp(0, 255)
-    return table.to(pydl.uint8)[plane.long()]
+    table = (np.cumsum(counts) - counts + step // 2) // step
+    return table.clip(0, 255).astype(np.uint8)[plane]
 
 
 def _equalize_image(image: Tensor) -> Tensor:
     if image.numel() == 0:
         return image
     whole = _to_dtype_image(image, pydl.uint8, True)
-    planes = whole.reshape(-1, image.shape[-2] * image.shape[-1])
-    made = pydl.stack([_equalize_plane(plane) for plane in planes]).reshape(image.shape)
+    planes = whole.detach().reshape(-1, image.shape[-2] * image.shape[-1]).numpy()
+    made = pydl.from_numpy(np.stack([_equalize_plane(plane) for plane in planes])).reshape(image.shape)
     return _to_dtype_image(made, image.dtype, True)
 
 

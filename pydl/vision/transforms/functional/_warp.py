@@ -51,32 +51,25 @@ def _affine_matrix(
     return made
 
 
-def _coordinates(size: tuple[int, int], first: tuple[float, float], dtype: Any) -> Tensor:
-    """(height * width, 3): x, y, 1 of every pixel, counted from ``first`` = (x, y)."""
+def _planes(rows: np.ndarray, first: tuple[float, float], size: tuple[int, int], dtype: Any) -> list[Tensor]:
+    """For each row (a, b, c) the values a x + b y + c of every pixel, (h, w), counted from ``first`` = (x, y)."""
     x = pydl.arange(size[1], dtype=dtype) + first[0]
-    y = pydl.arange(size[0], dtype=dtype) + first[1]
-    x, y = pydl.broadcast_tensors(x, y.unsqueeze(1))
-    return pydl.stack([x, y, pydl.ones_like(x)], dim=-1).reshape(-1, 3)
-
-
-def _scaled(matrix: np.ndarray, size: tuple[int, int], dtype: Any) -> Tensor:
-    """(3, 2): a map of pixels whose results are halves of the image's sides."""
-    return pydl.from_numpy(np.ascontiguousarray(matrix[:2].T)).to(dtype) / pydl.tensor(
-        [0.5 * size[1], 0.5 * size[0]], dtype=dtype
-    )
+    y = (pydl.arange(size[0], dtype=dtype) + first[1]).unsqueeze(1)
+    return [x * a + (y * b + c) for a, b, c in rows.tolist()]
 
 
 def _pixel_grid(backward: np.ndarray, old: tuple[int, int], new: tuple[int, int], dtype: Any) -> Tensor:
     """(1, h, w, 2): where each new pixel is read, -1 to 1; ``backward`` takes centred pixels to centred pixels."""
+    scale = np.array([[2.0 / old[1]], [2.0 / old[0]]])
     middle = ((1.0 - new[1]) * 0.5, (1.0 - new[0]) * 0.5)
-    return (_coordinates(new, middle, dtype) @ _scaled(backward, old, dtype)).reshape(1, *new, 2)
+    return pydl.stack(_planes(backward[:2] * scale, middle, new, dtype), dim=-1).unsqueeze(0)
 
 
 def _perspective_grid(backward: np.ndarray, size: tuple[int, int], dtype: Any) -> Tensor:
     """The same for a perspective map, which counts pixels from the upper left corner."""
-    places = _coordinates(size, (0.5, 0.5), dtype)
-    depth = places @ pydl.from_numpy(np.ascontiguousarray(backward[2:].T)).to(dtype)
-    return (places @ _scaled(backward, size, dtype) / depth - 1.0).reshape(1, *size, 2)
+    scale = np.array([[2.0 / size[1]], [2.0 / size[0]], [1.0]])
+    across, down, depth = _planes(backward * scale, (0.5, 0.5), size, dtype)
+    return pydl.stack([across / depth - 1.0, down / depth - 1.0], dim=-1).unsqueeze(0)
 
 
 def _sampled(image: Tensor, grid: Tensor, mode: InterpolationMode, fill: Any) -> Tensor:
