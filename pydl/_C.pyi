@@ -472,6 +472,7 @@ class Tensor:
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...
     cpu: Callable[..., Any]
     cross: Callable[..., Any]
+    cuda: Callable[..., Any]
     @overload
     def cummax(self, dim: builtins.int) -> tuple[Tensor, Tensor]: ...
     @overload

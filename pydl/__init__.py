@@ -177,20 +177,26 @@ from pydl import _lazy
 
 # Loaded when first used: what a program does not touch costs it no import time.
 _LAZY_MODULES = (
+    "amp",
     "array_api",
     "attribution",
+    "backends",
     "catalogue",
     "compress",
+    "cuda",
     "demo",
     "distributions",
     "ensemble",
     "fft",
+    "func",
     "geometric",
     "hub",
+    "jit",
     "linalg",
     "linear_model",
     "losses",
     "models",
+    "multiprocessing",
     "nn",
     "optim",
     "quantization",
@@ -198,8 +204,10 @@ _LAZY_MODULES = (
     "serialization",
     "signal",
     "svm",
+    "testing",
     "text",
     "utils",
+    "version",
     "vision",
 )
 _QUANTIZED = (
@@ -208,6 +216,9 @@ _QUANTIZED = (
     "quantize_per_tensor quint8"
 )
 _LAZY_NAMES = {
+    "autocast": "amp",
+    "vmap": "func",
+    **dict.fromkeys(("compile", "get_autocast_dtype", "is_autocast_enabled"), "_eager"),
     **dict.fromkeys(_QUANTIZED.split(), "quantization.tensor"),
     "load": "serialization",
     "save": "serialization",
@@ -238,9 +249,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'pydl' has no attribute {name!r}")
 
 
-from pydl import _interop
+from pydl import _alias, _interop
 
 _interop.connect()
+_alias.install()
 
 
 def __dir__() -> list[str]:

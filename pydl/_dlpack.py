@@ -7,6 +7,7 @@ from typing import Any
 
 from pydl import _C
 from pydl._C import Tensor
+from pydl._settings import require_cpu
 
 __all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
 
@@ -107,7 +108,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         [5. 0.]
     """
     if device is not None and not (isinstance(device, tuple) and device == tuple(_CPU)):
-        _C.device(device)
+        require_cpu(device)
     if not hasattr(ext_tensor, "__dlpack__"):
         return _C._from_dlpack(ext_tensor, copy)
     if hasattr(ext_tensor, "__dlpack_device__"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydl import _C
 from pydl._C import Tensor
+from pydl._settings import require_cpu
 from pydl._tensor import _LEGACY_NAMES, UntypedStorage
 
 _TYPES: dict[str, Any] = {f"{name}Tensor": dtype for dtype, name in _LEGACY_NAMES.items()}
@@ -49,7 +50,7 @@ def _construct(dtype: Any, args: tuple[Any, ...]) -> Tensor:
 
 def _new(cls: Any, *args: Any, device: Any = None) -> Tensor:
     if device is not None:
-        _C.device(device)
+        require_cpu(device)
     return _construct(cls.dtype, args)
 
 

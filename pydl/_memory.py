@@ -6,6 +6,7 @@ from typing import Any
 
 from pydl import _C
 from pydl._C import Tensor
+from pydl._settings import require_cpu
 from pydl._tensor import _LEGACY_NAMES, UntypedStorage
 
 __all__ = [
@@ -41,7 +42,7 @@ def asarray(
         True
     """
     if device is not None:
-        _C.device(device)
+        require_cpu(device)
     shares = True
     if isinstance(obj, Tensor):
         result = obj
@@ -158,7 +159,7 @@ def _new_tensor(
         tensor([2., 3.])
     """
     if device is not None:
-        _C.device(device)
+        require_cpu(device)
     wanted = dtype or self.dtype
     made = data.detach().clone().to(wanted) if isinstance(data, Tensor) else _C.tensor(data, dtype=wanted)
     return made.requires_grad_(requires_grad)

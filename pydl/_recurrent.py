@@ -75,10 +75,9 @@ def _run(
     if batch_first:
         x = x.transpose(0, 1)
 
-    def joined(parts: list[Tensor]) -> Tensor:
-        return parts[0].unsqueeze(0) if len(parts) == 1 else pydl.stack(parts)
-
-    return (x, joined(last_h), joined(last_c)) if mode == "LSTM" else (x, joined(last_h))
+    # Copies, no views: programs detach the state in place between batches.
+    last = (pydl.stack(last_h), pydl.stack(last_c)) if mode == "LSTM" else (pydl.stack(last_h),)
+    return (x, *last)
 
 
 _PADDED = ("input", "hx", "params", "has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")

@@ -10,6 +10,14 @@ from typing import Any
 
 from pydl import _C
 
+
+def require_cpu(device: Any) -> None:
+    """Raise RuntimeError unless ``device``, a name or a device, is the CPU."""
+    kind = (device if isinstance(device, _C.device) else _C.device(device)).type
+    if kind != "cpu":
+        raise RuntimeError(f"device {kind!r} is not available: this build of pydl runs on the CPU")
+
+
 __all__ = [
     "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_default_device",
     "get_deterministic_debug_mode", "get_float32_matmul_precision", "get_num_interop_threads",
@@ -43,7 +51,7 @@ def set_default_device(device: Any) -> None:
         >>> pydl.set_default_device("cpu")
     """
     if device is not None:
-        _C.device(device)
+        require_cpu(device)
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pydl import _C
 from pydl._C import Tensor
+from pydl._settings import require_cpu
 
 e = math.e
 pi = math.pi
@@ -184,14 +185,26 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             raise TypeError(
                 f"to(): argument {position + 1} must be a dtype, a device or a Tensor, not {type(arg).__name__}"
             )
-    if target is not None and not isinstance(target, _C.device):
-        _C.device(target)
+    if target is not None:
+        require_cpu(target)
     result = self if wanted is None else self._to_dtype(wanted)
     if result is self and copy:
         return self.clone(memory_format=form)
     if form is not _C.preserve_format:
         return result.contiguous(memory_format=form)
     return result
+
+
+def _cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """This tensor on a GPU. Raises AssertionError, as PyTorch's builds without CUDA: there is none.
+
+    Example:
+        >>> import pydl
+        >>> pydl.ones(1).cuda()
+        Traceback (most recent call last):
+        AssertionError: cuda(): this build of pydl runs on the CPU, there is no GPU to use
+    """
+    raise AssertionError("cuda(): this build of pydl runs on the CPU, there is no GPU to use")
 
 
 def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -637,7 +650,7 @@ def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
     """
     if stream is not None:
         raise ValueError(f"to_device(): the CPU has no streams, got {stream!r}")
-    return _to(self, device if isinstance(device, _C.device) else _C.device(device))
+    return _to(self, device=device)
 
 
 _METHODS: dict[str, Any] = {
@@ -645,6 +658,7 @@ _METHODS: dict[str, Any] = {
     "to_device": _to_device,
     "__complex__": _complex,
     "to": _to,
+    "cuda": _cuda,
     "type": _type,
     "type_as": _type_as,
     "cpu": _cpu,

@@ -53,7 +53,7 @@ class LoadReport:
         return [(name, getattr(self, name)) for name in names]
 
 
-def _read(source: Any) -> dict[str, Tensor]:
+def read_state(source: Any) -> dict[str, Tensor]:
     """The tensors of a file or mapping by name."""
     if isinstance(source, Mapping):
         state: Any = source
@@ -136,7 +136,7 @@ def load_weights(
     """
     renamed = _renamer(rename)
     entries: dict[str, Tensor] = {}
-    for key, value in _read(source).items():
+    for key, value in read_state(source).items():
         new = renamed(key.removeprefix(prefix))
         if new in entries:
             raise ValueError(f"load_weights(): two entries of the file are called {new!r}")

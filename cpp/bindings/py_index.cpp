@@ -61,7 +61,7 @@ Key::Key(const Tensor& t, PyObject* key) : offset(t->offset) {
   int used = 0, ellipses = 0;
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* o = items[i];
-    if (!is_tensor(o) && (PyList_Check(o) || is_ndarray(o) || PyTuple_Check(o))) {
+    if (!is_tensor(o) && (PyList_Check(o) || is_ndarray(o) || PyTuple_Check(o) || PyRange_Check(o))) {
       made.push_back(own(wrap(as_index_tensor(o))));
       o = made.back().get();
     }

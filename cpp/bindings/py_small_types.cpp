@@ -1,5 +1,7 @@
 // dtype, Size, device, memory formats, Generator, and numbers.
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "bindings/python.h"
@@ -120,10 +122,32 @@ bool init_size(PyObject* module) {
 // ---- device, memory_format -------------------------------------------------------------------------------------
 
 struct PyDevice {
-  PyObject_HEAD int index;  // -1: none
+  PyObject_HEAD int kind;  // place in kDeviceKinds
+  int index;               // -1: none
 };
 PyTypeObject* DeviceType;
 PyObject* g_cpu;
+// Devices can be named, so that programs may choose among them; only the first can be used.
+constexpr std::string_view kDeviceKinds[] = {"cpu", "cuda", "mps", "meta", "xpu", "hpu", "mtia"};
+
+// "kind" or "kind:index"; raises for anything else.
+std::pair<int, int> named_device(PyObject* o) {
+  const char* utf8 = PyUnicode_AsUTF8(o);
+  if (!utf8) PyErr_Clear();  // a lone surrogate
+  const std::string_view name = utf8 ? utf8 : "?", kind = name.substr(0, name.find(':'));
+  const auto* const found = std::find(std::begin(kDeviceKinds), std::end(kDeviceKinds), kind);
+  if (found == std::end(kDeviceKinds)) {
+    raise(PyExc_RuntimeError, text("Expected one of cpu, cuda, mps, meta, xpu, hpu, mtia device type at start of device string: ", name));
+  }
+  const int place = static_cast<int>(found - std::begin(kDeviceKinds));
+  if (kind.size() == name.size()) return {place, -1};
+  const std::string_view digits = name.substr(kind.size() + 1);
+  int index = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (error != std::errc() || end != digits.data() + digits.size() || index < 0)
+    raise(PyExc_RuntimeError, text("Invalid device string: '", name, "'"));
+  return {place, index};
+}
 
 PyObject* device_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"type", "index", nullptr};
@@ -131,39 +155,60 @@ PyObject* device_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   int index = -1;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|i:device", const_cast<char**>(names), &kind, &index)) return nullptr;
   return guarded([&]() -> PyObject* {
-    if (!parse_device(kind)) raise(PyExc_TypeError, text("device(): argument 'type' must be str or device, not ", Py_TYPE(kind)->tp_name));
+    const bool copied = PyObject_TypeCheck(kind, DeviceType);
+    if (!copied && !PyUnicode_Check(kind))
+      raise(PyExc_TypeError, text("device(): argument 'type' must be str or device, not ", Py_TYPE(kind)->tp_name));
+    const PyDevice* from = copied ? reinterpret_cast<PyDevice*>(kind) : nullptr;
+    const auto [place, number] = copied ? std::pair(from->kind, from->index) : named_device(kind);
+    if (number >= 0 && index >= 0) raise(PyExc_RuntimeError, "device(): type must not have an index when index is given");
     PyDevice* d = reinterpret_cast<PyDevice*>(checked(type->tp_alloc(type, 0)));
-    d->index = index;
+    d->kind = place;
+    d->index = index >= 0 ? index : number;
     return reinterpret_cast<PyObject*>(d);
   });
 }
+const char* device_name(const PyDevice* d) { return kDeviceKinds[d->kind].data(); }
 PyObject* device_repr(PyObject* self) {
-  const int i = reinterpret_cast<PyDevice*>(self)->index;
-  return i < 0 ? PyUnicode_FromString("device(type='cpu')") : PyUnicode_FromFormat("device(type='cpu', index=%d)", i);
+  const PyDevice* d = reinterpret_cast<PyDevice*>(self);
+  return d->index < 0 ? PyUnicode_FromFormat("device(type='%s')", device_name(d))
+                      : PyUnicode_FromFormat("device(type='%s', index=%d)", device_name(d), d->index);
 }
 PyObject* device_str(PyObject* self) {
-  const int i = reinterpret_cast<PyDevice*>(self)->index;
-  return i < 0 ? PyUnicode_FromString("cpu") : PyUnicode_FromFormat("cpu:%d", i);
+  const PyDevice* d = reinterpret_cast<PyDevice*>(self);
+  return d->index < 0 ? PyUnicode_FromString(device_name(d)) : PyUnicode_FromFormat("%s:%d", device_name(d), d->index);
 }
-PyObject* device_type(PyObject*, void*) { return PyUnicode_FromString("cpu"); }
+PyObject* device_type(PyObject* self, void*) { return PyUnicode_FromString(device_name(reinterpret_cast<PyDevice*>(self))); }
 PyObject* device_index(PyObject* self, void*) {
   const int i = reinterpret_cast<PyDevice*>(self)->index;
   return i < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(i);
 }
 PyObject* device_compare(PyObject* a, PyObject* b, int op) {
   if ((op != Py_EQ && op != Py_NE) || !PyObject_TypeCheck(b, DeviceType)) Py_RETURN_NOTIMPLEMENTED;
-  const bool same = reinterpret_cast<PyDevice*>(a)->index == reinterpret_cast<PyDevice*>(b)->index;
-  return PyBool_FromLong(same == (op == Py_EQ));
+  const PyDevice *x = reinterpret_cast<PyDevice*>(a), *y = reinterpret_cast<PyDevice*>(b);
+  return PyBool_FromLong((x->kind == y->kind && x->index == y->index) == (op == Py_EQ));
 }
-Py_hash_t device_hash(PyObject* self) { return 7 + reinterpret_cast<PyDevice*>(self)->index + 1; }
+Py_hash_t device_hash(PyObject* self) {
+  const PyDevice* d = reinterpret_cast<PyDevice*>(self);
+  return 7 + Py_hash_t{1000003} * d->kind + d->index + 1;
+}
 PyObject* device_reduce(PyObject* self, PyObject*) {
-  return Py_BuildValue("(O(s))", DeviceType, "cpu");
-  static_cast<void>(self);
+  const Object name = own(device_str(self));
+  return name ? Py_BuildValue("(O(O))", DeviceType, name.get()) : nullptr;
 }
-PyGetSetDef device_getset[] = {{"type", device_type, nullptr, "The kind of device: 'cpu'.", nullptr},
+PyObject* device_enter(PyObject* self, PyObject*) {
+  return guarded([&] {
+    parse_device(self);
+    return Py_NewRef(self);
+  });
+}
+PyObject* device_exit(PyObject*, PyObject*) { Py_RETURN_NONE; }
+PyGetSetDef device_getset[] = {{"type", device_type, nullptr, "The kind of device, as 'cpu'.", nullptr},
                                {"index", device_index, nullptr, "The number of the device, or None.", nullptr},
                                {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr},
+                                {"__enter__", device_enter, METH_NOARGS, nullptr},
+                                {"__exit__", device_exit, METH_VARARGS, nullptr},
+                                {nullptr, nullptr, 0, nullptr}};
 PyType_Slot device_slots[] = {{Py_tp_new, reinterpret_cast<void*>(device_new)},
                               {Py_tp_repr, reinterpret_cast<void*>(device_repr)},
                               {Py_tp_str, reinterpret_cast<void*>(device_str)},
@@ -341,15 +386,13 @@ PyObject* wrap_size(IntSpan sizes) {
 PyObject* cpu_device() { return Py_NewRef(g_cpu); }
 
 bool parse_device(PyObject* o) {
-  if (PyObject_TypeCheck(o, DeviceType)) return true;
-  if (!PyUnicode_Check(o)) return false;
-  const char* utf8 = PyUnicode_AsUTF8(o);
-  if (!utf8) PyErr_Clear();  // a lone surrogate
-  const std::string_view name = utf8 ? utf8 : "?";
-  if (name == "cpu" || name == "cpu:0") return true;
-  const bool known = name.substr(0, 4) == "cuda" || name.substr(0, 3) == "mps" || name.substr(0, 4) == "meta" || name.substr(0, 3) == "xpu";
-  raise(PyExc_RuntimeError, known ? text("device '", name, "' is not available: this build of pydl runs on the CPU")
-                                  : text("Expected 'cpu' as device type at start of device string: ", name));
+  const bool device = PyObject_TypeCheck(o, DeviceType);
+  if (!device && !PyUnicode_Check(o)) return false;
+  const PyDevice* d = device ? reinterpret_cast<PyDevice*>(o) : nullptr;
+  const auto [kind, index] = device ? std::pair(d->kind, d->index) : named_device(o);
+  if (kind != 0) raise(PyExc_RuntimeError, text("device '", kDeviceKinds[kind], "' is not available: this build of pydl runs on the CPU"));
+  static_cast<void>(index);
+  return true;
 }
 
 bool parse_memory_format(PyObject* o, MemoryFormat* out) {

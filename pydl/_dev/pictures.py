@@ -339,7 +339,8 @@ def _schedules(a: Any) -> None:
     makers = {
         "step": lambda o: schedules.StepLR(o, 20), "cosine": lambda o: schedules.CosineAnnealingLR(o, 60),
         "warm restarts": lambda o: schedules.CosineAnnealingWarmRestarts(o, 20),
-        "exponential": lambda o: schedules.ExponentialLR(o, 0.95), "one cycle": lambda o: schedules.OneCycleLR(o, 1.0, 61),
+        "exponential": lambda o: schedules.ExponentialLR(o, 0.95),
+        "one cycle": lambda o: schedules.OneCycleLR(o, 1.0, 61),
     }  # fmt: skip
     for name, make in makers.items():
         optimizer = pydl.optim.SGD([pydl.zeros(1, requires_grad=True)], 1.0)

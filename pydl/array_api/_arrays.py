@@ -9,6 +9,7 @@ import numpy as np
 
 import pydl
 from pydl import Tensor
+from pydl._settings import require_cpu
 
 __all__ = [
     "__array_namespace_info__", "arange", "asarray", "astype", "can_cast", "empty", "empty_like", "eye", "finfo",
@@ -38,7 +39,7 @@ _C: Any = pydl
 def check_device(device: Any) -> None:
     """Raise unless ``device`` is None or names the CPU."""
     if device is not None:
-        pydl.device(device)
+        require_cpu(device)
 
 
 # ---- dtypes ----------------------------------------------------------------------------------------------------

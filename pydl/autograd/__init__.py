@@ -15,6 +15,7 @@ from pydl.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_gr
 __all__ = [
     "Function",
     "GradcheckError",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",
@@ -27,6 +28,25 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+class _OfTensors(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor)
+
+
+class Variable(metaclass=_OfTensors):
+    """The name that tensors with gradients had in old programs: ``Variable(data)`` is the tensor itself.
+
+    >>> pydl.autograd.Variable(pydl.ones(2), requires_grad=True)
+    tensor([1., 1.], requires_grad=True)
+    >>> isinstance(pydl.ones(2), pydl.autograd.Variable)
+    True
+    """
+
+    def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
+        tensor = data.detach() if isinstance(data, Tensor) else pydl.tensor(data)
+        return tensor.requires_grad_(requires_grad)
 
 
 def __getattr__(name: str) -> Any:

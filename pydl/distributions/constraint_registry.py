@@ -11,7 +11,12 @@ __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 
 
 class ConstraintRegistry:
-    """Constraint classes and the functions that make transforms for them."""
+    """Constraint classes and the functions that make transforms for them.
+
+    >>> d = pydl.distributions
+    >>> d.transform_to(d.constraints.positive)(pydl.zeros(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self) -> None:
         self._registry: dict[Any, Any] = {}

@@ -118,3 +118,35 @@ def test_plots_are_written(example, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     example("linear_regression").main(epochs=1, out=str(tmp_path / "a.png"))
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+# AP50 after 40 steps, and what the examples' own number of steps must reach
+DETECTORS = {
+    "fasterrcnn": (0.2, {"AP50": 0.9}),
+    "maskrcnn": (0.1, {"AP50": 0.9, "mask IoU": 0.8}),
+    "keypointrcnn": (0.3, {"AP50": 0.9, "PCK@0.1": 0.9}),
+    "retinanet": (0.05, {"AP50": 0.9}),
+    "ssd": (0.2, {"AP50": 0.9}),
+    "fcos": (0.05, {"AP50": 0.9}),
+    "yolo": (0.05, {"AP50": 0.9}),
+}
+
+
+@pytest.mark.parametrize("model", DETECTORS)
+def test_detectors_find_shapes(example, model, full):
+    early, goals = DETECTORS[model]
+    if full:
+        figures = example("detection").main(model)
+        assert all(figures[name] >= goal for name, goal in goals.items()), figures
+    else:
+        figures = example("detection").main(model, steps=40, width=32 if model == "fcos" else 16)
+        assert set(figures) == set(goals)
+        assert figures["AP50"] > early
+
+
+@pytest.mark.parametrize("model, early", [("unet", 0.35), ("deeplab", 0.24)])
+def test_segmentation_of_shapes(example, model, early, full):
+    if full:
+        assert example("segmentation").main(model) >= 0.9
+    else:
+        assert example("segmentation").main(model, steps=30, width=8) > early

@@ -201,7 +201,8 @@ def regions(m: Maker, images: int, n: int, size: float) -> np.ndarray:
 
 
 def pooled(*options: tuple[Any, ...], by_position: bool = False) -> Callable[[Maker], Iterator[Sample]]:
-    """Small samples for numerical derivatives, and larger ones; each with all of the options that follow the output's size."""
+    """Small samples for numerical derivatives, and larger ones; each with all of the options that follow the output's
+    size."""
 
     def samples(m: Maker) -> Iterator[Sample]:
         many = 4 if by_position else 1

@@ -67,7 +67,7 @@ def test_openmp_lives_in_one_file() -> None:
     assert not [p for p in wrong if not p.startswith(("cpp/tests", "cpp/core/parallel"))], wrong
 
 
-@pytest.mark.parametrize("package", ["nn", "optim", "utils", "demo", "losses"])
+@pytest.mark.parametrize("package", ["nn", "optim", "utils", "demo", "losses", "compress", "ensemble", "search"])
 def test_python_layers_use_the_public_api(package: str) -> None:
     wrong = []
     for path in sources(f"pydl/{package}/**/*.py"):

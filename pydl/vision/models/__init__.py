@@ -7,20 +7,28 @@ from typing import Any
 
 from pydl.vision.models._build import PARAMETER_COUNTS as PARAMETER_COUNTS
 from pydl.vision.models.alexnet import *  # noqa: F403
+from pydl.vision.models.convnext import *  # noqa: F403
 from pydl.vision.models.densenet import *  # noqa: F403
+from pydl.vision.models.efficientnet import *  # noqa: F403
+from pydl.vision.models.googlenet import *  # noqa: F403
+from pydl.vision.models.inception import *  # noqa: F403
 from pydl.vision.models.lenet import *  # noqa: F403
 from pydl.vision.models.mobilenet import *  # noqa: F403
 from pydl.vision.models.resnet import *  # noqa: F403
 from pydl.vision.models.shufflenetv2 import *  # noqa: F403
 from pydl.vision.models.squeezenet import *  # noqa: F403
+from pydl.vision.models.swin_transformer import *  # noqa: F403
 from pydl.vision.models.unet import *  # noqa: F403
 from pydl.vision.models.vgg import *  # noqa: F403
+from pydl.vision.models.vision_transformer import *  # noqa: F403
 
-_SUBMODULES = ("detection",)
+_SUBMODULES = ("detection", "keypoint", "segmentation")
 
 __all__ = sorted(
-    name for name, value in list(globals().items()) if callable(value) and getattr(value, "__module__", "") != "typing" and name[0] != "_"
-)  # fmt: skip
+    name
+    for name, value in list(globals().items())
+    if callable(value) and name[0] != "_" and getattr(value, "__module__", "").startswith(__name__)
+)
 
 
 def __getattr__(name: str) -> Any:

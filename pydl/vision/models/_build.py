@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import pydl
-from pydl import Tensor, nn
+from pydl import Tensor, hub, nn
 
 Weights = str | os.PathLike[str] | Mapping[str, Tensor] | None
 M = TypeVar("M", bound=nn.Module)
@@ -17,9 +16,9 @@ PARAMETER_COUNTS: dict[str, int] = {}
 
 _DOC = """{summary}: images (N, {channels}, {size}, {size}) give logits (N, num_classes).
 
-`weights` is None, a path (of torch's format or .safetensors) or a state dict with torchvision's keys; nothing is downloaded and
-`progress` is ignored. Other arguments are those of the class. Raises ValueError for the names of torchvision's weights, RuntimeError
-for keys or sizes that do not fit.
+`weights` is None, a path (any file that `pydl.hub.load_weights` reads) or a state dict with torchvision's keys;
+nothing is downloaded and `progress` is ignored. Other arguments are those of the class. Raises ValueError for the
+names of torchvision's weights, RuntimeError for keys or sizes that do not fit.
 
 Example:
     >>> model = pydl.vision.models.{name}()
@@ -37,13 +36,7 @@ def read_weights(name: str, weights: Weights) -> Mapping[str, Tensor] | None:
     path = os.fspath(weights)
     if path == "DEFAULT" or path.startswith("IMAGENET1K") or path.startswith("COCO"):
         raise ValueError(f"{name}(): weights={path!r} would have to be downloaded; pass a path or a state dict")
-    content = pydl.serialization.load_safetensors(path) if path.endswith(".safetensors") else pydl.load(path)
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping):
-        raise TypeError(f"{name}(): {path} holds no state dict but {type(content).__name__}")
-    return content
+    return hub.read_state(path)
 
 
 def loaded(name: str, model: M, weights: Weights) -> M:

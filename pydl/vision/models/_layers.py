@@ -6,13 +6,13 @@ from pydl import Tensor, nn
 
 
 class IntermediateLayerGetter(nn.ModuleDict):
-    """The children of a model up to the last one asked for, called in turn: a dict of the outputs of `return_layers`, which maps
-    children to the new names. Raises ValueError for a name that is no child.
+    """The children of a model up to the last one asked for, called in turn: a dict of the outputs of `return_layers`,
+    which maps children to the new names. Raises ValueError for a name that is no child.
 
     Example:
         >>> import pydl
         >>> model = pydl.nn.Sequential(pydl.nn.Linear(2, 3), pydl.nn.ReLU(), pydl.nn.Linear(3, 4))
-        >>> getter = pydl.vision.models._layers.IntermediateLayerGetter(model, {"1": "middle"})
+        >>> getter = pydl.vision.models.segmentation.IntermediateLayerGetter(model, {"1": "middle"})
         >>> {name: tuple(x.shape) for name, x in getter(pydl.zeros(1, 2)).items()}
         {'middle': (1, 3)}
     """

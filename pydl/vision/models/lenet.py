@@ -10,7 +10,8 @@ __all__ = ["LeNet", "lenet"]
 
 
 class LeNet(nn.Module):
-    """Two 5x5 convolutions with sigmoid and average pooling, then three linear layers: (N, 1, 28, 28) to (N, num_classes).
+    """Two 5x5 convolutions with sigmoid and average pooling, then three linear layers: (N, 1, 28, 28) to (N,
+    num_classes).
 
     Example:
         >>> pydl.vision.models.LeNet()(pydl.zeros(2, 1, 28, 28)).shape
@@ -20,7 +21,8 @@ class LeNet(nn.Module):
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2)
+            nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(),
+            nn.AvgPool2d(2)
         )  # fmt: skip
         self.classifier = nn.Sequential(
             nn.Linear(16 * 5 * 5, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, num_classes)

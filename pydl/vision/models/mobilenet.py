@@ -131,7 +131,8 @@ _SMALL = (
 def v3_blocks(
     arch: str, width_mult: float = 1.0, reduced_tail: bool = False, dilated: bool = False
 ) -> tuple[list[BlockV3], int]:
-    """The blocks and the width of the last layer but one. The last three blocks can have half the channels, or dilation for stride."""
+    """The blocks and the width of the last layer but one. The last three blocks can have half the channels, or
+    dilation for stride."""
     rows, last = (_LARGE, 1280) if arch == "mobilenet_v3_large" else (_SMALL, 1024)
     share = 2 if reduced_tail else 1
     blocks = []
@@ -142,10 +143,8 @@ def v3_blocks(
             b = b._replace(out_channels=b.out_channels // share, dilation=2 if dilated else 1)
         if tail > 0:
             b = b._replace(input_channels=b.input_channels // share, expanded_channels=b.expanded_channels // share)
-        widths = {
-            n: divisible(getattr(b, n) * width_mult) for n in ("input_channels", "expanded_channels", "out_channels")
-        }
-        blocks.append(b._replace(**widths))
+        i, wide, o = (divisible(c * width_mult) for c in (b.input_channels, b.expanded_channels, b.out_channels))
+        blocks.append(b._replace(input_channels=i, expanded_channels=wide, out_channels=o))
     return blocks, divisible(last // share * width_mult)
 
 

@@ -1,4 +1,5 @@
-"""Residual networks (He et al., "Deep residual learning", 2016), ResNeXt (Xie et al. 2017), wide ones (Zagoruyko and Komodakis 2016)."""
+"""Residual networks (He et al., "Deep residual learning", 2016), ResNeXt (Xie et al. 2017), wide ones (Zagoruyko and
+Komodakis 2016)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from pydl import Tensor, nn
 from pydl.vision.models._build import builder, init_weights
 
 __all__ = [
-    "BasicBlock", "Bottleneck", "ResNet", "resnet101", "resnet152", "resnet18", "resnet34", "resnet50", "resnext101_32x8d",
+    "BasicBlock", "Bottleneck", "ResNet", "resnet101", "resnet152", "resnet18", "resnet34", "resnet50",
+    "resnext101_32x8d",
     "resnext101_64x4d", "resnext50_32x4d", "wide_resnet101_2", "wide_resnet50_2",
 ]  # fmt: skip
 
@@ -107,8 +109,8 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """A stem, four stages of residual blocks and a linear layer: (N, 3, 224, 224) to (N, num_classes).
 
-    `layers` counts the blocks of each stage; `replace_stride_with_dilation` keeps the resolution of the last three stages. Raises
-    ValueError unless that has three elements.
+    `layers` counts the blocks of each stage; `replace_stride_with_dilation` keeps the resolution of the last three
+    stages. Raises ValueError unless that has three elements.
 
     Example:
         >>> block = pydl.vision.models.resnet.BasicBlock

@@ -27,7 +27,8 @@ class InvertedResidual(nn.Module):
         first = _conv(inp, inp, 3, stride, inp, relu=False) + _conv(inp, half) if stride > 1 else []
         self.branch1 = nn.Sequential(*first)
         self.branch2 = nn.Sequential(
-            *_conv(inp if stride > 1 else half, half), *_conv(half, half, 3, stride, half, relu=False), *_conv(half, half)
+            *_conv(inp if stride > 1 else half, half), *_conv(half, half, 3, stride, half, relu=False),
+            *_conv(half, half)
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,7 +46,8 @@ class ShuffleNetV2(nn.Module):
     Raises ValueError for other than 3 repeats and 5 widths.
 
     Example:
-        >>> pydl.vision.models.ShuffleNetV2([1, 1, 1], [8, 16, 16, 16, 32], num_classes=3)(pydl.zeros(1, 3, 32, 32)).shape
+        >>> net = pydl.vision.models.ShuffleNetV2([1, 1, 1], [8, 16, 16, 16, 32], num_classes=3)
+        >>> net(pydl.zeros(1, 3, 32, 32)).shape
         torch.Size([1, 3])
     """
 

@@ -39,12 +39,12 @@ class _Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """Convolutions down and up again, each level of the way up beside the map of the way down: images (N, in_channels, H, W) give
-    logits (N, num_classes, H, W) for any H, W of at least 2^levels.
+    """Convolutions down and up again, each level of the way up beside the map of the way down: images (N,
+    in_channels, H, W) give logits (N, num_classes, H, W) for any H, W of at least 2^levels.
 
-    Each level: twice 3x3 convolution, norm (None: none, and biases), ReLU; maximum pooling down; up by a transposed convolution or
-    (`bilinear`) resizing and a 1x1 convolution, zero-padded to the skip map, [skip, up] joined. Last a 1x1 convolution (Ronneberger
-    et al., "U-Net", 2015, with 'same' convolutions). Raises ShapeError for smaller images.
+    Each level: twice 3x3 convolution, norm (None: none, and biases), ReLU; maximum pooling down; up by a transposed
+    convolution or (`bilinear`) resizing and a 1x1 convolution, zero-padded to the skip map, [skip, up] joined. Last a
+    1x1 convolution (Ronneberger et al., "U-Net", 2015, with 'same' convolutions). Raises ShapeError for smaller images.
 
     Example:
         >>> pydl.vision.models.UNet(1, 2, features=(4, 8))(pydl.zeros(1, 1, 13, 10)).shape

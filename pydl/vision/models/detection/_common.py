@@ -30,7 +30,8 @@ def make_transform(
 
 
 class Detector(nn.Module):
-    """The frame of all detectors: model(images, targets) gives a dict of losses in training and a list of dicts in eval mode.
+    """The frame of all detectors: model(images, targets) gives a dict of losses in training and a list of dicts in
+    eval mode.
 
     A subclass has `backbone`, `transform`, and answers `losses` and `detect`.
     """
@@ -73,11 +74,13 @@ def check_targets(name: str, targets: Sequence[Target], count: int) -> None:
         boxes, labels = target["boxes"], target["labels"]
         if boxes.ndim != 2 or boxes.shape[1] != 4 or tuple(labels.shape) != (boxes.shape[0],):
             raise ShapeError(
-                f"{name}(): target {i} must have boxes (K, 4) and labels (K,), got {tuple(boxes.shape)} and {tuple(labels.shape)}"
+                f"{name}(): target {i} must have boxes (K, 4) and labels (K,), "
+                f"got {tuple(boxes.shape)} and {tuple(labels.shape)}"
             )
         if not boxes.is_floating_point() or labels.dtype != pydl.int64:
             raise TypeError(
-                f"{name}(): target {i} must have floating-point boxes and int64 labels, got {boxes.dtype} and {labels.dtype}"
+                f"{name}(): target {i} must have floating-point boxes and int64 labels, "
+                f"got {boxes.dtype} and {labels.dtype}"
             )
         bad = ~(boxes[:, 2:] > boxes[:, :2]).all(1)
         if bad.any():
@@ -109,8 +112,8 @@ class BalancedPositiveNegativeSampler:
 
 
 class BoxLinearCoder:
-    """Distances from a reference's centre to the four sides of a box (Tian et al., "FCOS", 2019), in sides of the reference if
-    `normalize_by_size`. Boxes and references (..., 4)."""
+    """Distances from a reference's centre to the four sides of a box (Tian et al., "FCOS", 2019), in sides of the
+    reference if `normalize_by_size`. Boxes and references (..., 4)."""
 
     def __init__(self, normalize_by_size: bool = True) -> None:
         self.normalize_by_size = normalize_by_size
@@ -164,7 +167,8 @@ Decode = Callable[[Tensor], Tensor]
 
 
 def best_of_level(scores: Tensor, decode: Decode, threshold: float, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes, scores and labels of the `most` best of scores (A, K) above the threshold; decode(anchors' numbers) gives boxes."""
+    """Boxes, scores and labels of the `most` best of scores (A, K) above the threshold; decode(anchors' numbers)
+    gives boxes."""
     flat = scores.reshape(-1)
     places = (flat > threshold).nonzero().reshape(-1)
     values, order = flat[places].topk(min(most, len(places)))

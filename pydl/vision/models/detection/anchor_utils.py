@@ -14,11 +14,12 @@ __all__ = ["AnchorGenerator", "DefaultBoxGenerator"]
 
 
 class DefaultBoxGenerator(nn.Module):
-    """The default boxes of SSD (Liu et al. 2016): squares of scale s_k and sqrt(s_k s_{k+1}), and two boxes for each ratio.
+    """The default boxes of SSD (Liu et al. 2016): squares of scale s_k and sqrt(s_k s_{k+1}), and two boxes for each
+    ratio.
 
-    forward(image_list, feature_maps) -> list of (A, 4) in pixels. Scales rise evenly from min_ratio to max_ratio, then 1, unless
-    `scales` are given; centres are at the middle of cells, whose size is that of `steps` if given. Raises ValueError for another
-    number of steps.
+    forward(image_list, feature_maps) -> list of (A, 4) in pixels. Scales rise evenly from min_ratio to max_ratio,
+    then 1, unless `scales` are given; centres are at the middle of cells, whose size is that of `steps` if given.
+    Raises ValueError for another number of steps.
 
     Example:
         >>> import pydl

@@ -18,8 +18,8 @@ __all__ = ["BackboneWithFPN", "mobilenet_backbone", "resnet_fpn_backbone"]
 
 
 class BackboneWithFPN(nn.Module):
-    """The named layers of a model (`return_layers` maps their names to '0', '1', ...) under a feature pyramid: images to a dict of
-    maps of `out_channels`. `extra_blocks` None is LastLevelMaxPool.
+    """The named layers of a model (`return_layers` maps their names to '0', '1', ...) under a feature pyramid: images
+    to a dict of maps of `out_channels`. `extra_blocks` None is LastLevelMaxPool.
 
     Example:
         >>> import pydl
@@ -106,7 +106,8 @@ def resnet50_pyramid(
     frozen_norm: bool = True,
     **pyramid: Any,
 ) -> BackboneWithFPN:
-    """What the builders of detectors start from: with weights, three trained stages and (`frozen_norm`) fixed statistics."""
+    """What the builders of detectors start from: with weights, three trained stages and (`frozen_norm`) fixed
+    statistics."""
     trained = weights is not None or weights_backbone is not None
     count = trainable_layers(name, trained, trainable, 5, 3)
     options = {"norm_layer": FrozenBatchNorm2d} if trained and frozen_norm else {}

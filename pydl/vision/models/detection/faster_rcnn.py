@@ -135,12 +135,13 @@ def check_backbone(name: str, backbone: Any) -> int:
 
 
 class FasterRCNN(GeneralizedRCNN):
-    """Faster R-CNN on any backbone that gives a map or a dict of maps of `backbone.out_channels` channels (Ren et al. 2015).
+    """Faster R-CNN on any backbone that gives a map or a dict of maps of `backbone.out_channels` channels (Ren et al.
+    2015).
 
-    model(images, targets): images a list of (3, H, W); targets dicts of boxes (K, 4) and labels (K,), 1 to num_classes - 1, 0 being
-    the background. In training a dict of loss_classifier, loss_box_reg, loss_objectness, loss_rpn_box_reg; in eval mode a list of
-    {boxes, labels, scores}. Parts that are not given are torchvision's. Raises ValueError unless either `num_classes` or
-    `box_predictor` is given.
+    model(images, targets): images a list of (3, H, W); targets dicts of boxes (K, 4) and labels (K,), 1 to
+    num_classes - 1, 0 being the background. In training a dict of loss_classifier, loss_box_reg, loss_objectness,
+    loss_rpn_box_reg; in eval mode a list of {boxes, labels, scores}. Parts that are not given are torchvision's.
+    Raises ValueError unless either `num_classes` or `box_predictor` is given.
 
     Example:
         >>> import pydl
@@ -239,8 +240,9 @@ def fasterrcnn_resnet50_fpn(
 ) -> FasterRCNN:
     """:class:`FasterRCNN` on ResNet-50 with a feature pyramid. num_classes None is 91, 0 the background.
 
-    `weights` and `weights_backbone` are None, a path or a state dict with torchvision's keys; with either the backbone's
-    statistics are fixed and its last `trainable_backbone_layers` (3) of five stages trained. Other arguments are FasterRCNN's.
+    `weights` and `weights_backbone` are None, a path or a state dict with torchvision's keys; with either the
+    backbone's statistics are fixed and its last `trainable_backbone_layers` (3) of five stages trained. Other
+    arguments are FasterRCNN's.
 
     Example:
         >>> import pydl

@@ -39,7 +39,8 @@ def _tower(channels: int, count: int, norm_layer: ModuleMaker | None) -> nn.Sequ
 
 
 class FCOSClassificationHead(nn.Module):
-    """Convolutions with group normalisation, then logits of each class: maps (N, C, H, W) give (N, places, num_classes).
+    """Convolutions with group normalisation, then logits of each class: maps (N, C, H, W) give (N, places,
+    num_classes).
 
     Example:
         >>> import pydl
@@ -118,7 +119,8 @@ class FCOSHead(nn.Module):
     def compute_loss(
         self, targets: list[Target], outputs: dict[str, Tensor], anchors: list[Tensor], matched: list[Tensor]
     ) -> dict[str, Tensor]:
-        """Focal loss of all places, generalized IoU and centre-ness of positive ones, divided by the number of these."""
+        """Focal loss of all places, generalized IoU and centre-ness of positive ones, divided by the number of
+        these."""
         match, places = pydl.stack(matched), pydl.stack(anchors)
         positive = match >= 0
         boxes, labels = [], []
@@ -146,11 +148,13 @@ class FCOSHead(nn.Module):
 
 
 class FCOS(Detector):
-    """FCOS on any backbone with maps of `backbone.out_channels` channels (Tian et al. 2019): every place of a map inside a box near
-    its centre predicts the distances to its sides. Classes are 0 to num_classes - 1, without a background.
+    """FCOS on any backbone with maps of `backbone.out_channels` channels (Tian et al. 2019): every place of a map
+    inside a box near its centre predicts the distances to its sides. Classes are 0 to num_classes - 1, without a
+    background.
 
-    model(images, targets): in training a dict of classification, bbox_regression, bbox_ctrness; in eval mode a list of {boxes,
-    scores, labels}. Raises ValueError for a backbone without out_channels or more than one anchor for a place.
+    model(images, targets): in training a dict of classification, bbox_regression, bbox_ctrness; in eval mode a list
+    of {boxes, scores, labels}. Raises ValueError for a backbone without out_channels or more than one anchor for a
+    place.
 
     Example:
         >>> import pydl

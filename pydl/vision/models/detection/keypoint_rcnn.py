@@ -58,9 +58,9 @@ class KeypointRCNNPredictor(nn.Module):
 
 
 class KeypointRCNN(FasterRCNN):
-    """:class:`FasterRCNN` with points for each detection (He et al., "Mask R-CNN", 2017): targets also have keypoints (K, J, 3) of x,
-    y and visibility, losses also loss_keypoint, results also keypoints (K, J, 3) and keypoints_scores (K, J). Raises ValueError for
-    both num_keypoints (17) and keypoint_predictor.
+    """:class:`FasterRCNN` with points for each detection (He et al., "Mask R-CNN", 2017): targets also have keypoints
+    (K, J, 3) of x, y and visibility, losses also loss_keypoint, results also keypoints (K, J, 3) and keypoints_scores
+    (K, J). Raises ValueError for both num_keypoints (17) and keypoint_predictor.
 
     Example:
         >>> import pydl
@@ -106,7 +106,8 @@ def keypointrcnn_resnet50_fpn(
     trainable_backbone_layers: int | None = None,
     **kwargs: Any,
 ) -> KeypointRCNN:
-    """:class:`KeypointRCNN` on ResNet-50 with a feature pyramid, 2 classes and 17 points; arguments as of `fasterrcnn_resnet50_fpn`.
+    """:class:`KeypointRCNN` on ResNet-50 with a feature pyramid, 2 classes and 17 points; arguments as of
+    `fasterrcnn_resnet50_fpn`.
 
     Example:
         >>> import pydl

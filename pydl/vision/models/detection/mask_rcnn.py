@@ -75,8 +75,9 @@ class MaskRCNNPredictor(nn.Sequential):
 
 
 class MaskRCNN(FasterRCNN):
-    """:class:`FasterRCNN` with a mask for each detection (He et al., "Mask R-CNN", 2017): targets also have masks (K, H, W), losses
-    also loss_mask, results also masks (K, 1, H, W) of chances. Raises ValueError for both num_classes and mask_predictor.
+    """:class:`FasterRCNN` with a mask for each detection (He et al., "Mask R-CNN", 2017): targets also have masks (K,
+    H, W), losses also loss_mask, results also masks (K, 1, H, W) of chances. Raises ValueError for both num_classes
+    and mask_predictor.
 
     Example:
         >>> import pydl

@@ -182,11 +182,11 @@ class RetinaNetHead(nn.Module):
 
 
 class RetinaNet(Detector):
-    """RetinaNet on any backbone with maps of `backbone.out_channels` channels (Lin et al. 2017). Classes are 0 to num_classes - 1,
-    without a background.
+    """RetinaNet on any backbone with maps of `backbone.out_channels` channels (Lin et al. 2017). Classes are 0 to
+    num_classes - 1, without a background.
 
-    model(images, targets): in training a dict of classification and bbox_regression; in eval mode a list of {boxes, scores,
-    labels}. Raises ValueError for a backbone without out_channels.
+    model(images, targets): in training a dict of classification and bbox_regression; in eval mode a list of {boxes,
+    scores, labels}. Raises ValueError for a backbone without out_channels.
 
     Example:
         >>> import pydl

@@ -23,14 +23,16 @@ __all__ = ["RoIHeads", "fastrcnn_loss", "keypointrcnn_loss", "keypoints_to_heatm
 def fastrcnn_loss(
     class_logits: Tensor, box_regression: Tensor, labels: list[Tensor], regression_targets: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Cross entropy of classes, and smooth L1 (beta 1/9) of the right class' offsets summed over positives / number of samples.
+    """Cross entropy of classes, and smooth L1 (beta 1/9) of the right class' offsets summed over positives / number
+    of samples.
 
     class_logits (K, C), box_regression (K, 4*C), labels and targets (k_i, 4) per image.
 
     Example:
         >>> import pydl
         >>> logits, boxes = pydl.zeros(2, 2), pydl.zeros(2, 8)
-        >>> pydl.vision.models.detection.roi_heads.fastrcnn_loss(logits, boxes, [pydl.tensor([0, 1])], [pydl.zeros(2, 4)])
+        >>> loss = pydl.vision.models.detection.roi_heads.fastrcnn_loss
+        >>> loss(logits, boxes, [pydl.tensor([0, 1])], [pydl.zeros(2, 4)])
         (tensor(0.6931), tensor(0.))
     """
     label = pydl.cat(labels)
@@ -49,7 +51,8 @@ def maskrcnn_loss(
     gt_labels: list[Tensor],
     mask_matched_idxs: list[Tensor],
 ) -> Tensor:
-    """Binary cross entropy of the right class' mask, logits (K, C, M, M), and the true masks (T, H, W) cut out by the proposals.
+    """Binary cross entropy of the right class' mask, logits (K, C, M, M), and the true masks (T, H, W) cut out by the
+    proposals.
 
     Example:
         >>> import pydl
@@ -71,7 +74,8 @@ def maskrcnn_loss(
 
 
 def keypoints_to_heatmap(keypoints: Tensor, rois: Tensor, heatmap_size: int) -> tuple[Tensor, Tensor]:
-    """For points (K, J, 3) the number of the cell of a square map of each region (K, 4), and whether it lies there and is visible.
+    """For points (K, J, 3) the number of the cell of a square map of each region (K, 4), and whether it lies there
+    and is visible.
 
     Example:
         >>> import pydl
@@ -109,8 +113,9 @@ def keypointrcnn_loss(
 
 
 class RoIHeads(nn.Module):
-    """forward(features, proposals, image_shapes, targets=None) -> (results, losses): in training {} losses by name, in eval mode
-    for each image 'boxes', 'labels', 'scores' and, where their three parts are there, 'masks' (K, 1, M, M) and 'keypoints'.
+    """forward(features, proposals, image_shapes, targets=None) -> (results, losses): in training {} losses by name,
+    in eval mode for each image 'boxes', 'labels', 'scores' and, where their three parts are there, 'masks' (K, 1, M,
+    M) and 'keypoints'.
 
     Raises ValueError or TypeError for targets without what the parts need.
 
@@ -118,7 +123,8 @@ class RoIHeads(nn.Module):
         >>> import pydl
         >>> D = pydl.vision.models.detection
         >>> pool = pydl.vision.ops.MultiScaleRoIAlign(["0"], 2, 2)
-        >>> heads = D.RoIHeads(pool, D.TwoMLPHead(16, 8), D.FastRCNNPredictor(8, 3), 0.5, 0.5, 8, 0.25, None, 0.05, 0.5, 10).eval()
+        >>> parts = pool, D.TwoMLPHead(16, 8), D.FastRCNNPredictor(8, 3)
+        >>> heads = D.RoIHeads(*parts, 0.5, 0.5, 8, 0.25, None, 0.05, 0.5, 10).eval()
         >>> found, _ = heads({"0": pydl.randn(1, 4, 8, 8)}, [pydl.tensor([[0., 0., 16., 16.]])], [(32, 32)])
         >>> sorted(found[0])
         ['boxes', 'labels', 'scores']
@@ -174,7 +180,8 @@ class RoIHeads(nn.Module):
         self._check(targets)
         proposals, matched, labels, wanted = self.select_training_samples(proposals, targets)
         pooled = self.box_head(self.box_roi_pool(features, proposals, image_shapes))
-        classes, boxes = fastrcnn_loss(*self.box_predictor(pooled), labels, wanted)
+        logits, codes = self.box_predictor(pooled)
+        classes, boxes = fastrcnn_loss(logits, codes, labels, wanted)
         losses = {"loss_classifier": classes, "loss_box_reg": boxes}
         positive = [label > 0 for label in labels]
         chosen = [p[k] for p, k in zip(proposals, positive)]

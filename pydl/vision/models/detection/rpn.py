@@ -23,8 +23,8 @@ __all__ = ["RPNHead", "RegionProposalNetwork"]
 
 
 class RPNHead(nn.Module):
-    """`conv_depth` 3x3 convolutions with ReLU, then a score for each of A anchors (`cls_logits`) and four offsets (`bbox_pred`) by 1x1
-    convolutions: a list of maps (N, C, H, W) gives lists of (N, A, H, W) and (N, 4*A, H, W).
+    """`conv_depth` 3x3 convolutions with ReLU, then a score for each of A anchors (`cls_logits`) and four offsets
+    (`bbox_pred`) by 1x1 convolutions: a list of maps (N, C, H, W) gives lists of (N, A, H, W) and (N, 4*A, H, W).
 
     Example:
         >>> import pydl
@@ -60,10 +60,11 @@ class RPNHead(nn.Module):
 class RegionProposalNetwork(nn.Module):
     """Proposals from anchors: the best of each level, clipped, small ones out, suppressed within their level.
 
-    forward(images, features, targets=None) -> (list of proposals (K, 4), {} or in training {'loss_objectness', 'loss_rpn_box_reg'}).
-    `images` has `.tensors` and `.image_sizes`; the two top_n dicts have the keys 'training' and 'testing'. Anchors of IoU >=
-    `fg_iou_thresh` with a box, or its best, are positive, < `bg_iou_thresh` negative; `batch_size_per_image` of them make the loss,
-    at most `positive_fraction` positive. Raises ValueError without targets in training.
+    forward(images, features, targets=None) -> (list of proposals (K, 4), {} or in training {'loss_objectness',
+    'loss_rpn_box_reg'}). `images` has `.tensors` and `.image_sizes`; the two top_n dicts have the keys 'training' and
+    'testing'. Anchors of IoU >= `fg_iou_thresh` with a box, or its best, are positive, < `bg_iou_thresh` negative;
+    `batch_size_per_image` of them make the loss, at most `positive_fraction` positive. Raises ValueError without
+    targets in training.
 
     Example:
         >>> import pydl

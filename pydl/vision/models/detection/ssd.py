@@ -116,10 +116,12 @@ def _channels_of(backbone: nn.Module, size: tuple[int, int]) -> list[int]:
 
 
 class SSD(Detector):
-    """SSD on any backbone that gives a dict of maps (Liu et al. 2016); images are resized to `size` (W, H), class 0 is the background.
+    """SSD on any backbone that gives a dict of maps (Liu et al. 2016); images are resized to `size` (W, H), class 0
+    is the background.
 
-    model(images, targets): in training a dict of bbox_regression and classification (with the hardest backgrounds, three for each
-    positive box); in eval mode a list of {boxes, scores, labels}. Raises ValueError unless there are as many maps as aspect ratios.
+    model(images, targets): in training a dict of bbox_regression and classification (with the hardest backgrounds,
+    three for each positive box); in eval mode a list of {boxes, scores, labels}. Raises ValueError unless there are
+    as many maps as aspect ratios.
 
     Example:
         >>> import pydl
@@ -224,9 +226,9 @@ class SSDFeatureExtractorVGG(nn.Module):
         self.scale_weight = nn.Parameter(pydl.ones(512) * 20)
         self.features = nn.Sequential(*backbone[: pools[3]])
 
-        def block(i: int, middle: int, o: int, **conv: int) -> nn.Sequential:
+        def block(i: int, middle: int, o: int, stride: int, padding: int) -> nn.Sequential:
             return nn.Sequential(
-                nn.Conv2d(i, middle, 1), nn.ReLU(inplace=True), nn.Conv2d(middle, o, 3, **conv), nn.ReLU(inplace=True)
+                nn.Conv2d(i, middle, 1), nn.ReLU(inplace=True), nn.Conv2d(middle, o, 3, stride, padding), nn.ReLU(inplace=True)
             )  # fmt: skip
 
         fc = nn.Sequential(
@@ -237,10 +239,10 @@ class SSDFeatureExtractorVGG(nn.Module):
             nn.ReLU(inplace=True),
         )
         extra = [
-            block(1024, 256, 512, padding=1, stride=2),
-            block(512, 128, 256, padding=1, stride=2),
-            block(256, 128, 256),
-            block(256, 128, 256),
+            block(1024, 256, 512, 2, 1),
+            block(512, 128, 256, 2, 1),
+            block(256, 128, 256, 1, 0),
+            block(256, 128, 256, 1, 0),
         ]
         for part in (fc, *extra):
             _init(part)
@@ -333,8 +335,8 @@ def ssdlite320_mobilenet_v3_large(
     norm_layer: ModuleMaker | None = None,
     **kwargs: Any,
 ) -> SSD:
-    """:class:`SSD` on a large MobileNet v3 (with a smaller tail unless it has weights of its own) for images of 320 x 320, 91 classes,
-    with separable convolutions (Sandler et al. 2018, Howard et al. 2019).
+    """:class:`SSD` on a large MobileNet v3 (with a smaller tail unless it has weights of its own) for images of 320 x
+    320, 91 classes, with separable convolutions (Sandler et al. 2018, Howard et al. 2019).
 
     Example:
         >>> import pydl

@@ -50,11 +50,12 @@ def paste_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int], padding: in
 
 
 class GeneralizedRCNNTransform(nn.Module):
-    """Normalises images, resizes them (the shorter side to `min_size`, unless the longer one then exceeds `max_size`; of several
-    sizes one at random in training), pads them to one size that `size_divisible` divides; moves targets along and results back.
+    """Normalises images, resizes them (the shorter side to `min_size`, unless the longer one then exceeds `max_size`;
+    of several sizes one at random in training), pads them to one size that `size_divisible` divides; moves targets
+    along and results back.
 
-    forward(images, targets=None) -> (ImageList, targets). `fixed_size` (W, H) resizes to that. Raises ShapeError for images that
-    are not (C, H, W), TypeError for integers.
+    forward(images, targets=None) -> (ImageList, targets). `fixed_size` (W, H) resizes to that. Raises ShapeError for
+    images that are not (C, H, W), TypeError for integers.
 
     Example:
         >>> import pydl

@@ -1,7 +1,9 @@
-"""A YOLO of this package: one box for each anchor of each cell, as in YOLOv3 (Redmon and Farhadi, 2018), with a CIoU loss."""
+"""A YOLO of this package: one box for each anchor of each cell, as in YOLOv3 (Redmon and Farhadi, 2018), with a CIoU
+loss."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -27,8 +29,9 @@ __all__ = ["YOLO", "YOLOHead", "yolo"]
 
 
 class YOLOHead(nn.Module):
-    """A 3x3 and a 1x1 convolution, shared by all levels: maps (N, C, H, W) give (N, anchors, 5 + num_classes): two offsets in the cell,
-    two logarithms of sides in anchors, objectness, classes; all before the sigmoid.
+    """`num_convs` 3x3 convolutions and a 1x1 one, shared by all levels: maps (N, C, H, W) give (N, anchors, 5 +
+    num_classes): two offsets in the cell, two logarithms of sides in anchors, objectness, classes; all before the
+    sigmoid.
 
     Example:
         >>> import pydl
@@ -36,10 +39,14 @@ class YOLOHead(nn.Module):
         torch.Size([1, 32, 8])
     """
 
-    def __init__(self, in_channels: int, num_anchors: int, num_classes: int) -> None:
+    def __init__(self, in_channels: int, num_anchors: int, num_classes: int, num_convs: int = 2) -> None:
         super().__init__()
         self.columns = 5 + num_classes
-        self.conv = Conv2dNormActivation(in_channels, in_channels, activation_layer=nn.SiLU)
+        # The levels share the head but not their statistics: batch normalisation's running means would fit none of
+        # them.
+        norm = partial(nn.GroupNorm, math.gcd(8, in_channels))
+        conv = partial(Conv2dNormActivation, norm_layer=norm, activation_layer=nn.SiLU)
+        self.conv = nn.Sequential(*(conv(in_channels, in_channels) for _ in range(num_convs)))
         self.predict = nn.Conv2d(in_channels, num_anchors * self.columns, 1)
         prior_bias(self.predict, 0.01)
         assert self.predict.bias is not None
@@ -51,13 +58,14 @@ class YOLOHead(nn.Module):
 
 
 class YOLO(Detector):
-    """YOLO on any backbone with maps of `backbone.out_channels` channels. `anchors` has (width, height) pairs in pixels for each level,
-    finest first, equally many. Classes are 0 to num_classes - 1, without a background.
+    """YOLO on any backbone with maps of `backbone.out_channels` channels. `anchors` has (width, height) pairs in
+    pixels for each level, finest first, equally many. Classes are 0 to num_classes - 1, without a background.
 
-    A box is (cell + 2 sigmoid(t_xy) - 0.5) * stride, anchor * exp(t_wh); a true box belongs to the cell of its centre and the two
-    next to it, for anchors whose sides differ by less than `anchor_ratio` times (at least the nearest one). model(images, targets):
-    in training a dict of bbox_regression (1 - CIoU), objectness and classification (binary cross entropies); in eval mode a list of
-    {boxes, scores, labels}, scores objectness times class. Raises ValueError for different numbers of anchors.
+    A box is (cell + 2 sigmoid(t_xy) - 0.5) * stride, anchor * exp(t_wh); a true box belongs to the cell of its centre
+    and the two next to it, for anchors whose sides differ by less than `anchor_ratio` times (at least the nearest
+    one). model(images, targets): in training a dict of bbox_regression (1 - CIoU), objectness and classification
+    (binary cross entropies); in eval mode a list of {boxes, scores, labels}, scores objectness times class. Raises
+    ValueError for different numbers of anchors.
 
     Example:
         >>> import pydl
@@ -80,7 +88,7 @@ class YOLO(Detector):
         image_std: Sequence[float] | None = None,
         head: nn.Module | None = None,
         anchor_ratio: float = 4.0,
-        loss_weights: tuple[float, float, float] = (5.0, 1.0, 1.0),
+        loss_weights: tuple[float, float, float] = (2.0, 1.0, 1.0),
         score_thresh: float = 0.05,
         nms_thresh: float = 0.5,
         detections_per_img: int = 100,
@@ -174,7 +182,8 @@ class YOLO(Detector):
 
 
 class _Darknet(nn.Module):
-    """Stages of a strided convolution and residual blocks of 1x1 and 3x3 convolutions (Redmon and Farhadi 2018), under a pyramid."""
+    """Stages of a strided convolution and residual blocks of 1x1 and 3x3 convolutions (Redmon and Farhadi 2018),
+    under a pyramid."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -205,7 +214,8 @@ def yolo(
     width: int = 32,
     **kwargs: Any,
 ) -> YOLO:
-    """:class:`YOLO` on a small Darknet of strides 8, 16 and 32 with YOLOv3's nine anchors; `weights` is None, a path or a state dict.
+    """:class:`YOLO` on a small Darknet of strides 8, 16 and 32 with YOLOv3's nine anchors; `weights` is None, a path
+    or a state dict.
 
     Example:
         >>> import pydl

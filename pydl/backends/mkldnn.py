@@ -1,0 +1,16 @@
+"""oneDNN, which this build does not use: its kernels are its own."""
+
+from __future__ import annotations
+
+__all__ = ["is_available"]
+
+enabled = True
+
+
+def is_available() -> bool:
+    """Whether it is used.
+
+    >>> pydl.backends.mkldnn.is_available()
+    False
+    """
+    return False

@@ -1,0 +1,17 @@
+"""opt_einsum chooses the order of `pydl.einsum`'s products where it is installed and asked for; einsum goes from
+left to right."""
+
+from __future__ import annotations
+
+__all__ = ["is_available"]
+
+enabled = False
+
+
+def is_available() -> bool:
+    """Whether einsum asks it: no.
+
+    >>> pydl.backends.opt_einsum.is_available()
+    False
+    """
+    return False
