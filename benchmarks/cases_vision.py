@@ -6,7 +6,7 @@ from __future__ import annotations
 from benchmarks.case import Case
 
 _BOXES = """
-corner = torch.rand(10000, 2) * 1000
+corner = torch.rand(10000, 2) * 300
 boxes = torch.cat([corner, corner + 5 + torch.rand(10000, 2) * 100], 1)
 scores = torch.rand(10000)
 def plain_nms(boxes, scores, threshold):
@@ -73,7 +73,7 @@ else:
 _LEARNED = "\nfor t in (x, offset, w, mask): t.requires_grad_()\n"
 
 VISION_CASES = [
-    Case("nms 10,000 boxes", _BOXES, "nms(boxes, scores, 0.5)", 3),
+    Case("nms 10,000 boxes", _BOXES, "nms(boxes, scores, 0.3)", 3),
     Case("roi_align 512 of 256x50x50", _REGIONS, "align(x)", 3),
     Case("roi_align 512 of 256x50x50 fwd+bwd", _REGIONS + "\nx.requires_grad_()", "align(x).sum().backward()", 3),
     Case("deform_conv2d 64 56px b2", _DEFORMED, "deform(x, offset, w, mask)", 3),

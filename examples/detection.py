@@ -132,7 +132,13 @@ def draw(path: str | None, images: list[Any], results: list[Any]) -> None:
 
 
 def main(
-    model: str = "fasterrcnn", steps: int = 600, batch: int = 8, width: int = 32, seed: int = 0, out: str | None = None
+    model: str = "fasterrcnn",
+    steps: int = 600,
+    batch: int = 8,
+    width: int = 32,
+    seed: int = 0,
+    held_out: int = 60,
+    out: str | None = None,
 ) -> dict[str, float]:
     """Train, and return AP50, and the masks' IoU or the share of right points."""
     pydl.manual_seed(seed)
@@ -152,12 +158,12 @@ def main(
         pydl.nn.utils.clip_grad_norm_(net.parameters(), 20.0)
         optimizer.step()
         schedule.step()
-    images, targets = _shapes.scenes(10**6 + seed, 60, **options)
+    images, targets = _shapes.scenes(10**6 + seed, held_out, **options)
     if points:
         for t in targets:
             t["labels"] = pydl.ones_like(t["labels"])
     with pydl.no_grad():
-        results = [r for i in range(0, 60, 10) for r in net.eval()(images[i : i + 10])]
+        results = [r for i in range(0, held_out, 10) for r in net.eval()(images[i : i + 10])]
     figures = {"AP50": _shapes.average_precision(results, targets, (1,) if points else (1, 2, 3))}
     if model == "maskrcnn":
         figures["mask IoU"] = mask_iou(results, targets)
@@ -169,4 +175,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(**_show.arguments(__doc__, model="fasterrcnn", steps=600, batch=8, width=32, seed=0, out=None))
+    main(**_show.arguments(__doc__, model="fasterrcnn", steps=600, batch=8, width=32, seed=0, held_out=60, out=None))

@@ -49,7 +49,13 @@ def logits_of(net: nn.Module, images: Any) -> Any:
 
 
 def main(
-    model: str = "unet", steps: int = 300, count: int = 8, width: int = 16, seed: int = 0, out: str | None = None
+    model: str = "unet",
+    steps: int = 300,
+    count: int = 8,
+    width: int = 16,
+    seed: int = 0,
+    held_out: int = 60,
+    out: str | None = None,
 ) -> float:
     """Train, and return the mean intersection over union of the classes."""
     pydl.manual_seed(seed)
@@ -63,7 +69,7 @@ def main(
         loss.backward()
         optimizer.step()
         schedule.step()
-    images, labels = batch(10**6 + seed, 60)
+    images, labels = batch(10**6 + seed, held_out)
     with pydl.no_grad():
         found = logits_of(net.eval(), images).argmax(1)
     values = []
@@ -86,4 +92,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(**_show.arguments(__doc__, model="unet", steps=300, count=8, width=16, seed=0, out=None))
+    main(**_show.arguments(__doc__, model="unet", steps=300, count=8, width=16, seed=0, held_out=60, out=None))

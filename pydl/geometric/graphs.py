@@ -164,9 +164,8 @@ class GCNConv(MessagePassing):
         normalize: False leaves :math:`A X W^T + b`.
         bias: default True.
 
-    Shapes: x (V, in), edge_index (2, E) int64 or a dense adjacency (V, V) with A[i, j] the weight of the edge from j
-        to i,
-    edge_weight (E,) or None for ones, to (V, out). A node of degree 0 gets the bias alone. Keys ``lin.weight``,
+    Shapes: x (V, in), edge_index (2, E) int64 or a dense adjacency (V, V) with A[i, j] the weight of the edge from j to
+    i, edge_weight (E,) or None for ones, to (V, out). A node of degree 0 gets the bias alone. Keys ``lin.weight``,
     ``bias``.
 
     >>> conv = pydl.geometric.GCNConv(3, 8)

@@ -139,14 +139,14 @@ def test_detectors_find_shapes(example, model, full):
         figures = example("detection").main(model)
         assert all(figures[name] >= goal for name, goal in goals.items()), figures
     else:
-        figures = example("detection").main(model, steps=40, width=32 if model == "fcos" else 16)
+        figures = example("detection").main(model, steps=40, width=32 if model == "fcos" else 16, held_out=20)
         assert set(figures) == set(goals)
         assert figures["AP50"] > early
 
 
-@pytest.mark.parametrize("model, early", [("unet", 0.35), ("deeplab", 0.24)])
+@pytest.mark.parametrize("model, early", [("unet", 0.26), ("deeplab", 0.23)])
 def test_segmentation_of_shapes(example, model, early, full):
     if full:
         assert example("segmentation").main(model) >= 0.9
     else:
-        assert example("segmentation").main(model, steps=30, width=8) > early
+        assert example("segmentation").main(model, steps=20, width=8, held_out=12) > early

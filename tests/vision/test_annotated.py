@@ -63,11 +63,9 @@ def test_fake_data() -> None:
     assert grey[0][0].mode == "L"
 
 
-XML = (
-    "<annotation><filename>{}.jpg</filename><size><width>6</width><height>4</height></size>"
-    "<object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>3</ymax></bndbox>"
-    "<part><name>head</name></part></object>{}</annotation>"
-)
+XML = """<annotation><filename>{}.jpg</filename><size><width>6</width><height>4</height></size>
+<object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>3</ymax></bndbox><part><name>head</name></part></object>{}
+</annotation>"""
 OBJECT = "<object><name>dog</name><bndbox><xmin>2</xmin><ymin>0</ymin><xmax>5</xmax><ymax>4</ymax></bndbox></object>"
 
 

@@ -130,6 +130,9 @@ def test_weights(tmp_path: Any) -> None:
     for name in ("DEFAULT", "IMAGENET1K_V1"):
         with pytest.raises(ValueError, match="download"):
             models.resnet18(weights=name)
+    with pytest.raises(ValueError, match="download"):
+        models.resnet18(pretrained=True)
+    assert models.lenet(pretrained=False) is not None
     with pytest.raises(RuntimeError):
         models.lenet(weights=model.state_dict(), num_classes=3)
     with pytest.raises(TypeError, match="weights"):

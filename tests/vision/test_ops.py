@@ -267,7 +267,7 @@ def test_layers() -> None:
 
 
 def test_pyramid() -> None:
-    pyramid = ops.FeaturePyramidNetwork([4, 6], 5, ops.pyramid.LastLevelP6P7(6, 5))
+    pyramid = ops.FeaturePyramidNetwork([4, 6], 5, ops.feature_pyramid_network.LastLevelP6P7(6, 5))
     keys = set(pyramid.state_dict())
     assert {"inner_blocks.0.0.weight", "layer_blocks.1.0.bias", "extra_blocks.p6.weight"} <= keys
     x = {"a": pydl.randn(1, 4, 9, 8), "b": pydl.randn(1, 6, 5, 4)}

@@ -62,6 +62,8 @@ def builder(
     def build(
         *, weights: Weights = None, progress: bool = True, num_classes: int = classes, **kwargs: Any
     ) -> nn.Module:
+        if kwargs.pop("pretrained", False):  # what torchvision's builders took before `weights`
+            weights = "DEFAULT"
         state = read_weights(name, weights)
         return loaded(name, make(num_classes=num_classes, **kwargs), state)
 

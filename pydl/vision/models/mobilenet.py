@@ -40,8 +40,8 @@ class MobileNetV2(nn.Module):
     Raises ValueError for settings that are not rows of expansion, channels, blocks, stride.
 
     Example:
-        >>> pydl.vision.models.MobileNetV2(num_classes=3, width_mult=0.25)(pydl.zeros(1, 3, 32, 32)).shape
-        torch.Size([1, 3])
+        >>> pydl.vision.models.MobileNetV2(num_classes=3, width_mult=0.25)(pydl.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(
@@ -153,8 +153,8 @@ class MobileNetV3(nn.Module):
 
     Example:
         >>> blocks, last = pydl.vision.models.mobilenet.v3_blocks("mobilenet_v3_small", width_mult=0.25)
-        >>> pydl.vision.models.MobileNetV3(blocks, last, num_classes=3)(pydl.zeros(1, 3, 32, 32)).shape
-        torch.Size([1, 3])
+        >>> pydl.vision.models.MobileNetV3(blocks, last, num_classes=3)(pydl.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(

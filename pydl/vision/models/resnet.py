@@ -114,8 +114,8 @@ class ResNet(nn.Module):
 
     Example:
         >>> block = pydl.vision.models.resnet.BasicBlock
-        >>> pydl.vision.models.ResNet(block, [1, 1, 1, 1], num_classes=3)(pydl.zeros(1, 3, 32, 32)).shape
-        torch.Size([1, 3])
+        >>> pydl.vision.models.ResNet(block, [1, 1, 1, 1], num_classes=3)(pydl.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(

@@ -47,8 +47,8 @@ class ShuffleNetV2(nn.Module):
 
     Example:
         >>> net = pydl.vision.models.ShuffleNetV2([1, 1, 1], [8, 16, 16, 16, 32], num_classes=3)
-        >>> net(pydl.zeros(1, 3, 32, 32)).shape
-        torch.Size([1, 3])
+        >>> net(pydl.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(

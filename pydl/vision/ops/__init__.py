@@ -27,6 +27,7 @@ from pydl.vision.ops.drop import (
     drop_block3d,
     stochastic_depth,
 )
+from pydl.vision.ops.feature_pyramid_network import FeaturePyramidNetwork
 from pydl.vision.ops.focal import sigmoid_focal_loss
 from pydl.vision.ops.keypoints import heatmaps_to_keypoints, spatial_soft_argmax2d
 from pydl.vision.ops.layers import (
@@ -37,7 +38,6 @@ from pydl.vision.ops.layers import (
     Permute,
     SqueezeExcitation,
 )
-from pydl.vision.ops.pyramid import FeaturePyramidNetwork
 from pydl.vision.ops.regions import (
     MultiScaleRoIAlign,
     PSRoIAlign,

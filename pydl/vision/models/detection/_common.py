@@ -34,6 +34,11 @@ class Detector(nn.Module):
     eval mode.
 
     A subclass has `backbone`, `transform`, and answers `losses` and `detect`.
+
+    Example:
+        >>> import pydl
+        >>> issubclass(pydl.vision.models.detection.RetinaNet, pydl.vision.models.detection.Detector)
+        True
     """
 
     backbone: nn.Module
@@ -92,6 +97,13 @@ class BalancedPositiveNegativeSampler:
     """Draws up to `batch_size_per_image` elements, at most `positive_fraction` of them positive.
 
     Called with labels per image (>= 1 positive, 0 negative, -1 ignored) it returns two lists of masks.
+
+    Example:
+        >>> import pydl
+        >>> sample = pydl.vision.models.detection.BalancedPositiveNegativeSampler(2, 0.5)
+        >>> positive, negative = sample([pydl.tensor([1, -1, 0])])
+        >>> positive[0], negative[0]
+        (tensor([ True, False, False]), tensor([False, False,  True]))
     """
 
     def __init__(self, batch_size_per_image: int, positive_fraction: float) -> None:
@@ -113,7 +125,14 @@ class BalancedPositiveNegativeSampler:
 
 class BoxLinearCoder:
     """Distances from a reference's centre to the four sides of a box (Tian et al., "FCOS", 2019), in sides of the
-    reference if `normalize_by_size`. Boxes and references (..., 4)."""
+    reference if `normalize_by_size`. Boxes and references (..., 4).
+
+    Example:
+        >>> import pydl
+        >>> coder = pydl.vision.models.detection.BoxLinearCoder()
+        >>> coder.encode(pydl.tensor([0., 0., 2., 2.]), pydl.tensor([0., 0., 4., 2.]))
+        tensor([0.5000, 0.5000, 1.5000, 0.5000])
+    """
 
     def __init__(self, normalize_by_size: bool = True) -> None:
         self.normalize_by_size = normalize_by_size
@@ -134,7 +153,13 @@ class BoxLinearCoder:
 
 
 class SSDMatcher(Matcher):
-    """A Matcher with one threshold where each truth also keeps its best prediction."""
+    """A Matcher with one threshold where each truth also keeps its best prediction (Liu et al., "SSD", 2016).
+
+    Example:
+        >>> import pydl
+        >>> pydl.vision.models.detection.SSDMatcher(0.5)(pydl.tensor([[0.1, 0.4], [0.7, 0.3]]))
+        tensor([1, 0])
+    """
 
     def __init__(self, threshold: float) -> None:
         super().__init__(threshold, threshold)
@@ -199,7 +224,15 @@ def trainable_layers(name: str, trained: bool, value: int | None, most: int, def
 
 
 def overwrite_eps(model: nn.Module, eps: float) -> None:
-    """Sets eps of every FrozenBatchNorm2d; torchvision's first COCO files were trained with 0."""
+    """Sets eps of every FrozenBatchNorm2d; torchvision's first COCO files were trained with 0.
+
+    Example:
+        >>> import pydl
+        >>> layer = pydl.vision.ops.FrozenBatchNorm2d(3)
+        >>> pydl.vision.models.detection.overwrite_eps(layer, 0.0)
+        >>> layer.eps
+        0.0
+    """
     from pydl.vision.ops import FrozenBatchNorm2d
 
     for m in model.modules():

@@ -11,8 +11,8 @@ from pydl.vision.models._build import Weights
 from pydl.vision.models._layers import IntermediateLayerGetter
 from pydl.vision.models.detection._common import trainable_layers
 from pydl.vision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
+from pydl.vision.ops.feature_pyramid_network import LastLevelMaxPool
 from pydl.vision.ops.layers import ModuleMaker
-from pydl.vision.ops.pyramid import LastLevelMaxPool
 
 __all__ = ["BackboneWithFPN", "mobilenet_backbone", "resnet_fpn_backbone"]
 

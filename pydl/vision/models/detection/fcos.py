@@ -24,8 +24,8 @@ from pydl.vision.models.detection.image_list import ImageList
 from pydl.vision.models.detection.retinanet import prior_bias, small_init
 from pydl.vision.models.detection.transform import Target
 from pydl.vision.ops import AnchorGenerator, box_area, generalized_box_iou_loss, sigmoid_focal_loss
+from pydl.vision.ops.feature_pyramid_network import LastLevelP6P7
 from pydl.vision.ops.layers import ModuleMaker
-from pydl.vision.ops.pyramid import LastLevelP6P7
 
 __all__ = ["FCOS", "FCOSClassificationHead", "FCOSHead", "FCOSRegressionHead", "fcos_resnet50_fpn"]
 

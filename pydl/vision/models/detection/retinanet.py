@@ -31,8 +31,8 @@ from pydl.vision.ops import (
     generalized_box_iou_loss,
     sigmoid_focal_loss,
 )
+from pydl.vision.ops.feature_pyramid_network import LastLevelP6P7
 from pydl.vision.ops.layers import ModuleMaker
-from pydl.vision.ops.pyramid import LastLevelP6P7
 
 __all__ = [
     "RetinaNet", "RetinaNetClassificationHead", "RetinaNetHead", "RetinaNetRegressionHead", "retinanet_resnet50_fpn",

@@ -227,9 +227,8 @@ class SSDFeatureExtractorVGG(nn.Module):
         self.features = nn.Sequential(*backbone[: pools[3]])
 
         def block(i: int, middle: int, o: int, stride: int, padding: int) -> nn.Sequential:
-            return nn.Sequential(
-                nn.Conv2d(i, middle, 1), nn.ReLU(inplace=True), nn.Conv2d(middle, o, 3, stride, padding), nn.ReLU(inplace=True)
-            )  # fmt: skip
+            last = nn.Conv2d(middle, o, 3, stride, padding)
+            return nn.Sequential(nn.Conv2d(i, middle, 1), nn.ReLU(inplace=True), last, nn.ReLU(inplace=True))
 
         fc = nn.Sequential(
             nn.MaxPool2d(3, 1, 1),

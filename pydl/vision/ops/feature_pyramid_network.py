@@ -86,7 +86,7 @@ class LastLevelMaxPool(ExtraFPNBlock):
 
     Example:
         >>> import pydl
-        >>> out, names = pydl.vision.ops.pyramid.LastLevelMaxPool()([pydl.ones(1, 5, 4, 4)], [], ["a"])
+        >>> out, names = pydl.vision.ops.feature_pyramid_network.LastLevelMaxPool()([pydl.ones(1, 5, 4, 4)], [], ["a"])
         >>> names, tuple(out[1].shape)
         (['a', 'pool'], (1, 5, 2, 2))
     """
@@ -100,7 +100,7 @@ class LastLevelP6P7(ExtraFPNBlock):
 
     Example:
         >>> import pydl
-        >>> block = pydl.vision.ops.pyramid.LastLevelP6P7(5, 5)
+        >>> block = pydl.vision.ops.feature_pyramid_network.LastLevelP6P7(5, 5)
         >>> out, names = block([pydl.ones(1, 5, 8, 8)], [pydl.ones(1, 9, 8, 8)], ["a"])
         >>> names, tuple(out[-1].shape)
         (['a', 'p6', 'p7'], (1, 5, 2, 2))
