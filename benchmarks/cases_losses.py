@@ -41,7 +41,8 @@ else:
         errors, order = errors.sort(descending=True)
         return (errors.relu() * gains(truth[order])).sum()
     def hinge(x, y):
-        return torch.stack([extension(1 - s * (2 * t - 1), t) for s, t in zip(x.flatten(1), y.float().flatten(1))]).mean()
+        pairs = zip(x.flatten(1), y.float().flatten(1))
+        return torch.stack([extension(1 - s * (2 * t - 1), t) for s, t in pairs]).mean()
     def softmax(x, y):
         p, y = x.softmax(1).movedim(1, 0).flatten(1), y.flatten()
         return torch.stack([extension(((y == c).float() - p[c]).abs(), (y == c).float()) for c in y.unique()]).mean()

@@ -350,7 +350,10 @@ PyMethodDef methods[] = {
     {"retain_grad", method_retain_grad, METH_NOARGS, "Makes backward fill .grad of this non-leaf."},
     {"backward", KEYWORDS(method_backward),
      "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None): adds the gradients of this tensor to the leaves' "
-     ".grad."},
+     ".grad.\n\nThe tensor has one element, or `gradient` has its size and weighs its elements. `create_graph` records the gradients, for "
+     "derivatives of them; `retain_graph` keeps what was saved for another pass; `inputs` names the leaves to fill.\n\n"
+     "    >>> x = pydl.arange(4.0, requires_grad=True)\n    >>> (2 * x.dot(x)).backward()\n    >>> x.grad\n"
+     "    tensor([ 0.,  4.,  8., 12.])\n"},
     {"_make_subclass", KEYWORDS(method_make_subclass) | METH_STATIC, nullptr},
     {"as_subclass", method_as_subclass, METH_O, "The same tensor as an object of a subclass."},
     {"share_memory_", method_share_memory, METH_NOARGS, "Returns the tensor: workers of the DataLoader copy what they send."},

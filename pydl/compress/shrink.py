@@ -236,21 +236,20 @@ class _Plan:
         """The channels to remove, by layers that share a reader."""
         groups: list[set[Atom]] = []
         touched: list[set[str]] = []
+        tied: dict[Atom, set[str]] = {}
+        for atom in self.gone:
+            tied.setdefault(self._root(atom), set()).add(atom[0])
         for layer in self.flow.layers:
             group = {a for a in self.gone if a[0] == layer}
             if not group:
                 continue
-            names = {layer} | {p for a in group for p in self._tied(a)}
+            names = {layer} | {p for a in group for p in tied[self._root(a)]}
             for i in [i for i, other in enumerate(touched) if other & names][::-1]:
                 names |= touched.pop(i)
                 group |= groups.pop(i)
             groups.append(group)
             touched.append(names)
         return groups
-
-    def _tied(self, atom: Atom) -> set[str]:
-        root = self._root(atom)
-        return {a[0] for a in self.gone if self._root(a) == root}
 
     def removed_inputs(self, gone: set[Atom]) -> dict[str, list[int]]:
         """The input channels of each reader that go with these."""

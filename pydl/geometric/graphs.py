@@ -164,9 +164,8 @@ class GCNConv(MessagePassing):
         normalize: False leaves :math:`A X W^T + b`.
         bias: default True.
 
-    Shapes: x (V, in), edge_index (2, E) int64 or a dense adjacency (V, V) with A[i, j] the weight of the edge from j
-        to i,
-    edge_weight (E,) or None for ones, to (V, out). A node of degree 0 gets the bias alone. Keys ``lin.weight``,
+    Shapes: x (V, in), edge_index (2, E) int64 or a dense adjacency (V, V) with A[i, j] the weight of the edge from j to
+    i, edge_weight (E,) or None for ones, to (V, out). A node of degree 0 gets the bias alone. Keys ``lin.weight``,
     ``bias``.
 
     >>> conv = pydl.geometric.GCNConv(3, 8)
@@ -276,6 +275,11 @@ class GATConv(MessagePassing):
         fill_value: float | str = "mean",
         bias: bool = True,
     ) -> None:
+        if min(in_channels, out_channels, heads) < 1:
+            raise ValueError(
+                f"GATConv: in_channels, out_channels and heads must be at least 1, got {in_channels}, {out_channels} and "
+                f"{heads}"
+            )
         super().__init__("add", node_dim=0)
         self.in_channels, self.out_channels, self.heads, self.concat = in_channels, out_channels, heads, concat
         self.negative_slope, self.dropout, self.add_self_loops = negative_slope, dropout, add_self_loops

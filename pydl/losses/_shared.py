@@ -37,13 +37,14 @@ class _Checks:
             allowed = [typing.get_args(k) for k in kinds if typing.get_origin(k) is Literal]
             if allowed:
                 self.options.append((position, name, allowed[0], len(kinds) > 1))
-            elif hint is Tensor:
+            elif hint is Tensor or (len(kinds) == 2 and kinds[0] is Tensor and kinds[1] is type(None)):
                 self.tensors.append((position, name))
 
     def option(self, name: str, value: Any, allowed: tuple[Any, ...], others: bool) -> None:
         if (others and not isinstance(value, str)) or (isinstance(value, (str, int, float)) and value in allowed):
             return
-        raise ValueError(f"{self.name}(): {name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        got = repr(value) if isinstance(value, (str, int, float)) else type(value).__name__
+        raise ValueError(f"{self.name}(): {name} must be one of {', '.join(map(repr, allowed))}, got {got}")
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         for position, name, allowed, others in self.options:
@@ -53,7 +54,8 @@ class _Checks:
                 self.option(name, kwargs[name], allowed, others)
         for position, name in self.tensors:
             value = args[position] if position < len(args) else kwargs.get(name, self)
-            if value is not self and not isinstance(value, Tensor):
+            optional = value is None and self.signature.parameters[name].default is None
+            if value is not self and not optional and not isinstance(value, Tensor):
                 raise TypeError(f"{self.name}(): {name} must be a Tensor, got {type(value).__name__}")
         if self.floating and self.tensors:
             position, name = self.tensors[0]

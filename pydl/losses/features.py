@@ -127,6 +127,7 @@ class _FrozenExtractor(Loss):
         return self
 
 
+@functional(widen=False)
 def gram_matrix(input: Tensor, normalize: bool = True) -> Tensor:
     """F F^T of features flattened to (N, C, L): how alike the channels respond, wherever in the image.
 

@@ -305,6 +305,22 @@ def test_options_are_attributes_and_buffers() -> None:
     assert losses.FocalLoss(alpha=pydl.tensor([0.5, 1.0])).double().alpha.dtype == pydl.float64
 
 
+def test_optional_tensors_are_checked() -> None:
+    x = pydl.rand(2, 3, 4)
+    for call in (
+        lambda: losses.boundary_loss(x, "mask"),
+        lambda: losses.pixelwise_loss(x, x, 3),
+        lambda: losses.pointnet_loss(x, pydl.zeros(2, 4, dtype=pydl.int64), [[1.0]]),
+        lambda: losses.gram_matrix(3),
+    ):
+        with pytest.raises(TypeError, match="must be a Tensor"):
+            call()
+    with pytest.raises(ValueError, match="reduction must be one of"):
+        losses.rmse_loss(x, x, reduction=x)
+    with pytest.raises(TypeError, match="floating-point"):
+        losses.rmse_loss(x.long(), x)
+
+
 def test_an_empty_batch() -> None:
     assert losses.DiceLoss()(pydl.zeros(0, 2, 3), pydl.zeros(0, 2, 3)).item() == 0
     assert losses.FocalLoss()(pydl.zeros(0, 2), pydl.zeros(0, dtype=pydl.int64)).item() == 0

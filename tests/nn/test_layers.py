@@ -100,3 +100,13 @@ def test_clipping_and_vectors():
     assert layer.bias.tolist() == [4.0, 5.0]
     assert nn.utils.parameters_to_vector(layer.parameters()).tolist() == [0, 1, 2, 3, 4, 5]
     assert nn.utils.grad_stats(layer)["bias"]["max_abs"] == pytest.approx(0.1)
+
+
+def test_embedding_from_pretrained() -> None:
+    table = pydl.rand(5, 3)
+    frozen = nn.Embedding.from_pretrained(table, padding_idx=0)
+    assert not frozen.weight.requires_grad and pydl.equal(frozen(pydl.tensor([[1, 4]])), table[[1, 4]].unsqueeze(0))
+    tuned = nn.Embedding.from_pretrained(table, freeze=False, max_norm=None)
+    assert tuned.weight.requires_grad and tuned.num_embeddings == 5 and tuned.embedding_dim == 3
+    with pytest.raises((AssertionError, ValueError)):
+        nn.Embedding.from_pretrained(table[0])

@@ -89,7 +89,16 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **kwargs: Any) -> Embedding:
-        """A layer with the given table, which stays as it is unless ``freeze`` is off."""
+        """A layer with the given table (V, D), which stays as it is unless ``freeze`` is off.
+
+        Further arguments are the class's. Raises AssertionError for a table that is not of two dims.
+
+        Example:
+            >>> import pydl
+            >>> layer = pydl.nn.Embedding.from_pretrained(pydl.tensor([[1.0, 2.0], [3.0, 4.0]]))
+            >>> layer(pydl.tensor([1]))
+            tensor([[3., 4.]])
+        """
         if embeddings.dim() != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         rows, columns = embeddings.shape
