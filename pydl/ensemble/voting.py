@@ -61,6 +61,8 @@ class VotingEnsemble(Ensemble):
             raise ValueError(f"VotingEnsemble: voting must be 'hard' or 'soft', got {self.voting!r}")
         if self.weights is not None and len(self.weights) != len(pairs):
             raise ValueError(f"VotingEnsemble: there must be {len(pairs)} weights, got {len(self.weights)}")
+        if self.weights is not None and (min(self.weights) < 0 or not 0 < sum(self.weights) < float("inf")):
+            raise ValueError(f"VotingEnsemble: weights must not be negative, and one positive, got {self.weights}")
         return [member for _, member in pairs]
 
     def fit(self, X: Any, y: Any) -> VotingEnsemble:

@@ -176,6 +176,8 @@ def test_conventions() -> None:
         lambda: VotingEnsemble([("a", Centroids()), ("a", Centroids())]),
         lambda: VotingEnsemble([Centroids()], voting="loud"),
         lambda: VotingEnsemble([Centroids()], weights=[1, 2]),
+        lambda: VotingEnsemble([Centroids()], weights=[0]),
+        lambda: VotingEnsemble([Centroids(), Centroids()], weights=[2, -1]),
         lambda: BaggingEnsemble(Centroids(), 0),
         lambda: BaggingEnsemble(Centroids(), max_samples=0),
         lambda: BaggingEnsemble(Centroids(), max_samples=1000),
@@ -262,6 +264,7 @@ def test_stacking_agrees_with_scikit_learn(classes: int, passthrough: bool) -> N
     np.testing.assert_allclose(given.predict_proba(x), theirs.predict_proba(x), atol=2e-3)
 
 
+@pytest.mark.filterwarnings("ignore:Perceptron")
 def test_stacking_uses_unseen_predictions() -> None:
     """A member that knows its training samples by heart is right on them, and useless: stacking must see that."""
 

@@ -372,6 +372,8 @@ def _perspective_image(
     image: Tensor, coefficients: Any, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None
 ) -> Tensor:
     size = (image.shape[-2], image.shape[-1])
+    if not all(size):
+        raise pydl.ShapeError(f"perspective(): the image must have pixels, got {tuple(image.shape)}")
     grid = _perspective_grid(_backward(coefficients), size, _grid_dtype(image))
     return _sampled(image, grid, as_mode(interpolation), fill)
 
