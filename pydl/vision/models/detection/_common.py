@@ -54,9 +54,11 @@ class Detector(nn.Module):
         name = type(self).__name__
         if not len(images):
             raise ValueError(f"{name}(): images must not be empty")
-        if targets is None and self.training:
+        if not self.training:
+            targets = None  # they make losses alone
+        elif targets is None:
             raise ValueError(f"{name}(): targets must be given in training mode")
-        if targets is not None:
+        else:
             check_targets(name, targets, len(images))
         original = [(int(i.shape[-2]), int(i.shape[-1])) for i in images]
         batch, moved = self.transform(images, targets)
