@@ -151,7 +151,9 @@ def page(path: str, value: Any) -> str:
     if is_op(value):
         lines += op_page(path, value)
     elif inspect.isclass(value):
-        lines += [f".. autoclass:: {path}", "   :members:", "   :member-order: bysource", ""]
+        # The fields of a named tuple stand among its attributes already.
+        members = [] if hasattr(value, "_fields") else ["   :members:", "   :member-order: bysource"]
+        lines += [f".. autoclass:: {path}", *members, ""]
     elif path.startswith("pydl.Tensor."):
         lines += [literal(value.__doc__), ""]
     else:

@@ -10,6 +10,7 @@ import pydl
 import pydl.nn.functional as F
 from pydl import Tensor, nn
 from pydl.geometric.aggregate import scatter, softmax
+from pydl.nn.modules._checks import at_least
 
 __all__ = ["GATConv", "GCNConv", "GINConv", "MessagePassing", "SAGEConv"]
 
@@ -164,9 +165,8 @@ class GCNConv(MessagePassing):
         normalize: False leaves :math:`A X W^T + b`.
         bias: default True.
 
-    Shapes: x (V, in), edge_index (2, E) int64 or a dense adjacency (V, V) with A[i, j] the weight of the edge from j
-        to i,
-    edge_weight (E,) or None for ones, to (V, out). A node of degree 0 gets the bias alone. Keys ``lin.weight``,
+    Shapes: x (V, in), edge_index (2, E) int64 or a dense adjacency (V, V) with A[i, j] the weight of the edge from j to
+    i, edge_weight (E,) or None for ones, to (V, out). A node of degree 0 gets the bias alone. Keys ``lin.weight``,
     ``bias``.
 
     >>> conv = pydl.geometric.GCNConv(3, 8)
@@ -184,6 +184,7 @@ class GCNConv(MessagePassing):
         normalize: bool = True,
         bias: bool = True,
     ) -> None:
+        at_least(1, "GCNConv", in_channels=in_channels, out_channels=out_channels)
         super().__init__("add")
         add_self_loops = normalize if add_self_loops is None else add_self_loops
         if add_self_loops and not normalize:
@@ -276,6 +277,7 @@ class GATConv(MessagePassing):
         fill_value: float | str = "mean",
         bias: bool = True,
     ) -> None:
+        at_least(1, "GATConv", in_channels=in_channels, out_channels=out_channels, heads=heads)
         super().__init__("add", node_dim=0)
         self.in_channels, self.out_channels, self.heads, self.concat = in_channels, out_channels, heads, concat
         self.negative_slope, self.dropout, self.add_self_loops = negative_slope, dropout, add_self_loops
@@ -373,6 +375,7 @@ class SAGEConv(MessagePassing):
         project: bool = False,
         bias: bool = True,
     ) -> None:
+        at_least(1, "SAGEConv", in_channels=in_channels, out_channels=out_channels)
         super().__init__(aggr)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.normalize, self.root_weight, self.project = normalize, root_weight, project

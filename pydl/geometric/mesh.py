@@ -131,8 +131,7 @@ class MeshConv(nn.Module):
         bias: default True.
 
     Shapes: x (N, in, E), neighbors (E, 4) or (N, E, 4) int64, to (N, out, E). Keys ``conv.weight`` (out, in, 1, 5),
-        ``conv.bias``. Raises
-    ``ShapeError`` for other sizes, ``IndexError`` for neighbours outside [-1, E).
+    ``conv.bias``. Raises ``ShapeError`` for other sizes, ``IndexError`` for neighbours outside [-1, E).
 
     >>> mesh = pydl.geometric.Mesh(pydl.rand(4, 3), pydl.tensor([[0, 1, 2], [0, 2, 3]]))
     >>> pydl.geometric.MeshConv(5, 8)(mesh.edge_features().T.unsqueeze(0), mesh.edge_neighbors).shape
@@ -172,7 +171,7 @@ class MeshPool(nn.Module):
     input comes back.
 
     Shapes: x (1, C, E) and a :class:`Mesh` of E edges, to (1, C, E') and the new mesh. Raises ``ValueError`` for
-        target_edges < 1.
+    target_edges < 1.
 
     >>> n = pydl.tensor([[0, 1, 2], [0, 2, 3], [0, 3, 4], [0, 4, 1], [5, 2, 1], [5, 3, 2], [5, 4, 3], [5, 1, 4]])
     >>> x, mesh = pydl.geometric.MeshPool(9)(pydl.rand(1, 2, 12), pydl.geometric.Mesh(pydl.rand(6, 3), n))

@@ -65,8 +65,7 @@ def quantize_dynamic(
         inplace: default False.
 
     Weights are symmetric per output channel: scale = max|w| / 127. A quantized Linear has ``weight()``, with
-        ``int_repr()``,
-    ``q_per_channel_scales()`` and ``dequantize()``. Raises ``RuntimeError`` for another dtype.
+    ``int_repr()``, ``q_per_channel_scales()`` and ``dequantize()``. Raises ``RuntimeError`` for another dtype.
 
     >>> model = pydl.quantization.quantize_dynamic(pydl.nn.Sequential(pydl.nn.Linear(8, 4), pydl.nn.ReLU()))
     >>> model

@@ -97,6 +97,8 @@ def fuse_modules(model: nn.Module, modules_to_fuse: Sequence[Any], inplace: bool
     >>> [type(m).__name__ for m in pydl.quantization.fuse_modules(model, ["0", "1", "2"])]
     ['ConvReLU2d', 'Identity', 'Identity']
     """
+    if not isinstance(modules_to_fuse, (list, tuple)):
+        raise TypeError(f"fuse_modules(): modules_to_fuse must be a list of names or of lists, got {modules_to_fuse!r}")
     if not inplace:
         model = copy.deepcopy(model)
     groups = [modules_to_fuse] if modules_to_fuse and isinstance(modules_to_fuse[0], str) else modules_to_fuse

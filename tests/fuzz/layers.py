@@ -1,4 +1,4 @@
-"""Hostile calls over the layers and functions of pydl.nn that are written in Python: what their annotations ask for, or not."""
+"""Hostile calls over the layers, losses and functions that are written in Python: what their annotations ask for, or not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STRINGS = [
     "mean", "sum", "none", "zeros", "reflect", "circular", "same", "valid", "nearest", "bilinear", "bicubic", "area", "relu", "gelu", "tanh",
     "max", "border", "batch_mean",
 ]  # fmt: skip
-BASES = [(2, 3, 8), (1, 4, 6, 6), (2, 2, 4, 4, 4), (3, 4), (5,), (2, 3), (4, 4), (0, 3, 5, 5), (1, 1, 1, 1), (2, 0, 4)]
+BASES = [(2, 3, 8), (6, 4), (7, 5), (1, 4, 6, 6), (2, 2, 4, 4, 4), (3, 4), (5,), (2, 3), (4, 4), (0, 3, 5, 5), (1, 1, 1, 1), (2, 0, 4)]
 
 
 def _kinds(annotation: Any) -> list[str]:
@@ -56,17 +56,22 @@ def _arguments(
     return args, kwargs
 
 
-FUNCTIONS = [
-    f for name in pydl.nn.functional.__all__ if inspect.isfunction(f := getattr(pydl.nn.functional, name))
+PLACES = [
+    pydl.nn.functional, pydl.nn, pydl.nn.blocks, pydl.losses, pydl.geometric, pydl.vision.ops, pydl.vision.filters,
+    pydl.vision.transforms.functional, pydl.quantization, pydl.signal.windows,
 ]  # fmt: skip
-LAYERS = [
-    c for name in pydl.nn.modules.__all__ if inspect.isclass(c := getattr(pydl.nn, name)) and issubclass(c, pydl.nn.Module)
-]  # fmt: skip
-LAYERS += [getattr(pydl.nn.blocks, name) for name in pydl.nn.blocks.__all__]
+NAMES = [
+    (place, name)
+    for place in PLACES
+    for name in (pydl.nn.modules.__all__ if place is pydl.nn else place.__all__)
+    if name not in ("load_mesh",)
+]
+FUNCTIONS = [f for place, name in NAMES if inspect.isfunction(f := getattr(place, name))]
+LAYERS = [c for place, name in NAMES if inspect.isclass(c := getattr(place, name)) and issubclass(c, pydl.nn.Module)]
 
 
 def function(r: random.Random, value: Value) -> Call:
-    """A function of pydl.nn.functional."""
+    """A function of one of the places."""
     f = r.choice(FUNCTIONS)
     args, kwargs = _arguments(r, inspect.signature(f).parameters.values(), r.choice(BASES), value)
     return f, args, kwargs

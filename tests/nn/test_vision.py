@@ -183,3 +183,27 @@ def test_bits_do_not_depend_on_threads() -> None:
 def test_refusals(arguments: dict[str, Any]) -> None:
     with pytest.raises((RuntimeError, ValueError, NotImplementedError, MemoryError)):
         F.interpolate(pydl.ones(1, 1, 2, 2), **arguments)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_few_and_many_channels_are_sampled_alike(mode: str, padding_mode: str, dtype: str) -> None:
+    """Few channels are sampled plane by plane, many side by side; places may be undefined or far away."""
+    rng = np.random.default_rng(0)
+    for aligned in (False, True):
+        grid = rng.random((2, 11, 130, 2)) * 2.6 - 1.3
+        grid[0, 0, :4] = [[np.nan, 0.0], [np.inf, -np.inf], [-1e30, 1e30], [1.0, -1.0]]
+        image = rng.normal(size=(2, 3, 7, 9))
+        weight = rng.normal(size=(2, 3, 11, 130))
+        found = []
+        for copies in (1, 4):
+            x = pydl.tensor(np.tile(image, (1, copies, 1, 1)), dtype=getattr(pydl, dtype), requires_grad=True)
+            at = pydl.tensor(grid, dtype=getattr(pydl, dtype), requires_grad=True)
+            y = pydl.nn.functional.grid_sample(x, at, mode, padding_mode, aligned)
+            (y[:, :3] * pydl.tensor(weight, dtype=y.dtype)).sum().backward()
+            found.append([t.detach().numpy() for t in (y[:, :3], x.grad[:, :3], at.grad)])
+        for few, many in zip(*found):
+            np.testing.assert_allclose(few, many, atol=1e-10 if dtype == "float64" else 2e-5)
+    empty = pydl.nn.functional.grid_sample(pydl.zeros(1, 2, 3, 3), pydl.zeros(1, 0, 4, 2), mode, padding_mode, False)
+    assert empty.shape == (1, 2, 0, 4)

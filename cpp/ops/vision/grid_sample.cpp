@@ -140,22 +140,31 @@ constexpr int64_t kFewChannels = 8;
 
 bool by_planes(const Geometry& g) {
   return g.axes == 2 && g.channels <= kFewChannels && g.axis[0].sampling != vision::Sampling::Cubic &&
-         g.axis[0].outside != vision::Outside::Reflection && g.pixels > 0;
+         g.axis[0].outside != vision::Outside::Reflection && g.pixels > 0 && g.pixels <= INT32_MAX;
+}
+
+kernels::vision::Planes planes_of(const Geometry& g, int64_t points, int64_t channels) {
+  const AxisRule& rows = g.axis[0];
+  return {points,
+          channels,
+          rows.size,
+          g.axis[1].size,
+          g.points,
+          rows.align_corners,
+          rows.outside == vision::Outside::Border,
+          rows.sampling == vision::Sampling::Nearest};
 }
 
 template <class T>
 Tensor forward_planes(const Tensor& input, const Tensor& grid, const Geometry& g) {
   const Tensor x = contiguous(input), y = empty(output_shape(input, grid), x.dtype(), "grid_sampler");
   const auto& fns = *kernels::vision::grid()[x.dtype()];
-  const AxisRule& rows = g.axis[0];
   const int64_t blocks = (g.points + kPoints - 1) / kPoints;
   parallel_for(g.batch * blocks, std::max<int64_t>(1, kGrain / (kPoints * g.channels)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t n = i / blocks, first = i % blocks * kPoints, count = std::min(kPoints, g.points - first);
       fns.sample_planes(y.data<T>() + n * g.channels * g.points + first, x.data<T>() + n * g.channels * g.pixels,
-                        grid.data<T>() + (n * g.points + first) * 2,
-                        {count, g.channels, rows.size, g.axis[1].size, g.points, rows.align_corners,
-                         rows.outside == vision::Outside::Border, rows.sampling == vision::Sampling::Nearest});
+                        grid.data<T>() + (n * g.points + first) * 2, planes_of(g, count, g.channels));
     }
   });
   return y;
@@ -183,10 +192,30 @@ struct GridGradients {
   Tensor input, grid;
 };
 
+// One task for each plane; the planes' parts of the grid's gradient are added in order.
+template <class T>
+GridGradients backward_planes(const Tensor& grad, const Tensor& input, const Tensor& grid, const Geometry& g, bool for_input,
+                              bool for_grid) {
+  const Tensor x = contiguous(input), dy = contiguous(grad);
+  const Tensor dx = for_input ? zeros(x.sizes(), x.dtype()) : Tensor();
+  const Tensor dgrids = for_grid ? zeros(Dims{g.batch, g.channels, 2 * g.points}, x.dtype()) : Tensor();
+  const auto& fns = *kernels::vision::grid()[x.dtype()];
+  parallel_for(g.batch * g.channels, std::max<int64_t>(1, kGrain / g.points), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      fns.backward_plane(for_input ? dx.data<T>() + i * g.pixels : nullptr, for_grid ? dgrids.data<T>() + i * 2 * g.points : nullptr,
+                         dy.data<T>() + i * g.points, x.data<T>() + i * g.pixels, grid.data<T>() + i / g.channels * 2 * g.points,
+                         planes_of(g, g.points, 1));
+    }
+  });
+  const int64_t over_channels[] = {1};
+  return {dx, for_grid ? reshape(sum(dgrids, IntSpan(over_channels)), grid.sizes()) : Tensor()};
+}
+
 // One task for each sample and block of channels, which owns its part of the input's gradient; the parts of the grid's
 // gradient are added in order.
 template <class T>
 GridGradients backward_raw(const Tensor& grad, const Tensor& input, const Tensor& grid, const Geometry& g, bool for_input, bool for_grid) {
+  if (by_planes(g) && g.points > 0) return backward_planes<T>(grad, input, grid, g, for_input, for_grid);
   const Tensor x = channels_behind(input), dy = channels_behind(grad);
   const Tensor dx = for_input ? zeros(x.sizes(), x.dtype()) : Tensor();
   const int64_t parts = (g.channels + kChannels - 1) / kChannels, each = g.batch * g.points * g.axes;

@@ -54,8 +54,7 @@ class DatasetFolder(VisionDataset):
         is_valid_file: takes a path; in place of ``extensions``.
         allow_empty: classes may be without files. Default: ``False``.
 
-    Attributes:
-        classes (sorted), class_to_idx, samples [(path, label)], targets.
+    Holds ``classes`` (sorted), ``class_to_idx``, ``samples`` [(path, label)] and ``targets``.
 
     Raises:
         FileNotFoundError: no class, or one without files. ValueError: both or neither of ``extensions`` and

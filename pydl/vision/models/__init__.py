@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 from pydl.vision.models._build import PARAMETER_COUNTS as PARAMETER_COUNTS
 from pydl.vision.models.alexnet import *  # noqa: F403
 from pydl.vision.models.convnext import *  # noqa: F403
@@ -22,16 +19,11 @@ from pydl.vision.models.unet import *  # noqa: F403
 from pydl.vision.models.vgg import *  # noqa: F403
 from pydl.vision.models.vision_transformer import *  # noqa: F403
 
-_SUBMODULES = ("detection", "keypoint", "segmentation")
-
 __all__ = sorted(
     name
     for name, value in list(globals().items())
     if callable(value) and name[0] != "_" and getattr(value, "__module__", "").startswith(__name__)
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# After the names above, which they use; so that PARAMETER_COUNTS has all models.
+from pydl.vision.models import detection, keypoint, segmentation  # noqa: E402, F401

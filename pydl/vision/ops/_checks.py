@@ -24,6 +24,8 @@ def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
 def pair(value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
     if isinstance(value, int):
         return value, value
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"a size must be an integer or a pair of them, got {value!r}")
     if len(value) == 1:
         return value[0], value[0]
     first, second = value

@@ -33,6 +33,9 @@ class AnchorGenerator(Module):
         aspect_ratios: Sequence[Sequence[float]] = ((0.5, 1.0, 2.0),),
     ) -> None:
         super().__init__()
+        for name, given in (("sizes", sizes), ("aspect_ratios", aspect_ratios)):
+            if not isinstance(given, (list, tuple)) or not given:
+                raise ValueError(f"AnchorGenerator: {name} must be a sequence with one entry per map, got {given!r}")
         if not isinstance(sizes[0], (list, tuple)):
             sizes = tuple((s,) for s in sizes)  # type: ignore[misc]
         if not isinstance(aspect_ratios[0], (list, tuple)):

@@ -33,7 +33,7 @@ constexpr int kBlock = 64;
 // A tap of each point of a block: its pixel, 0 where it looks at none, whether it looks at one, and its weight.
 template <class T>
 struct BlockTaps {
-  int64_t pixel[kBlock];
+  int32_t pixel[kBlock];
   T weight[kBlock], keep[kBlock];
 };
 
@@ -51,11 +51,12 @@ PYDL_INLINE void positions(double* at, const T* grid, int axis, int64_t size, co
 // The tap of pixel (y, x), where these lie inside the image.
 template <class T>
 PYDL_INLINE void set_taps(BlockTaps<T>& t, const double* y, const double* x, const double* weight, const vision::Planes& p, int count) {
+  const auto width = static_cast<int32_t>(p.width);
   const double bottom = static_cast<double>(p.height - 1), right = static_cast<double>(p.width - 1);
   for (int i = 0; i < count; ++i) {
     const bool in = (y[i] >= 0) & (y[i] <= bottom) & (x[i] >= 0) & (x[i] <= right);
     const double row = in ? y[i] : 0, column = in ? x[i] : 0;
-    t.pixel[i] = static_cast<int64_t>(row) * p.width + static_cast<int64_t>(column);
+    t.pixel[i] = static_cast<int32_t>(row) * width + static_cast<int32_t>(column);
     t.keep[i] = in ? T(1) : T(0);
     t.weight[i] = in ? static_cast<T>(weight[i]) : T(0);
   }
@@ -78,21 +79,20 @@ PYDL_INLINE void add_planes(T* out, const T* x, const BlockTaps<T>* taps, const 
   }
 }
 
+// The taps of a block of points, and where they lie between the first and the last of these.
 template <class T>
-void sample_planes(void* out_bytes, const void* x_bytes, const void* grid_bytes, const vision::Planes& p) {
-  auto* out = static_cast<T*>(out_bytes);
-  const auto *x = static_cast<const T*>(x_bytes), *grid = static_cast<const T*>(grid_bytes);
+struct Block {
   BlockTaps<T> taps[4];
-  double px[kBlock], py[kBlock], x0[kBlock], y0[kBlock], x1[kBlock], y1[kBlock], fx[kBlock], fy[kBlock], w[kBlock];
-  for (int64_t first = 0; first < p.points; first += kBlock) {
-    const int count = static_cast<int>(std::min<int64_t>(kBlock, p.points - first));
-    positions(px, grid + 2 * first, 0, p.width, p, count);
-    positions(py, grid + 2 * first, 1, p.height, p, count);
+  double px[kBlock], py[kBlock], fx[kBlock], fy[kBlock];
+
+  void fill(const T* grid, const vision::Planes& p, int count) {
+    double x0[kBlock], y0[kBlock], x1[kBlock], y1[kBlock], w[kBlock];
+    positions(px, grid, 0, p.width, p, count);
+    positions(py, grid, 1, p.height, p, count);
     if (p.nearest) {
       for (int i = 0; i < count; ++i) x0[i] = std::rint(px[i]), y0[i] = std::rint(py[i]), w[i] = 1;
       set_taps(taps[0], y0, x0, w, p, count);
-      add_planes<T, 1>(out + first, x, taps, p, count);
-      continue;
+      return;
     }
     for (int i = 0; i < count; ++i) {
       x0[i] = std::floor(px[i]), y0[i] = std::floor(py[i]);
@@ -107,7 +107,68 @@ void sample_planes(void* out_bytes, const void* x_bytes, const void* grid_bytes,
     set_taps(taps[2], y1, x0, w, p, count);
     for (int i = 0; i < count; ++i) w[i] = fy[i] * fx[i];
     set_taps(taps[3], y1, x1, w, p, count);
-    add_planes<T, 4>(out + first, x, taps, p, count);
+  }
+
+  // How fast a position moves with its coordinate: not at all where it is held at the border.
+  static void slopes(T* slope, const double* at, int64_t size, const vision::Planes& p, int count) {
+    const double last = static_cast<double>(size - 1), rate = static_cast<double>(p.align_corners ? size - 1 : size) / 2;
+    for (int i = 0; i < count; ++i) slope[i] = p.border && !(at[i] > 0 && at[i] < last) ? T(0) : static_cast<T>(rate);
+  }
+};
+
+template <class T>
+void sample_planes(void* out_bytes, const void* x_bytes, const void* grid_bytes, const vision::Planes& p) {
+  auto* out = static_cast<T*>(out_bytes);
+  const auto *x = static_cast<const T*>(x_bytes), *grid = static_cast<const T*>(grid_bytes);
+  Block<T> block;
+  for (int64_t first = 0; first < p.points; first += kBlock) {
+    const int count = static_cast<int>(std::min<int64_t>(kBlock, p.points - first));
+    block.fill(grid + 2 * first, p, count);
+    if (p.nearest) {
+      add_planes<T, 1>(out + first, x, block.taps, p, count);
+    } else {
+      add_planes<T, 4>(out + first, x, block.taps, p, count);
+    }
+  }
+}
+
+template <class T>
+PYDL_INLINE void grid_block(T* dgrid, const T* g, const T* x, const Block<T>& b, const vision::Planes& p, int count) {
+  T slope_x[kBlock], slope_y[kBlock];
+  Block<T>::slopes(slope_x, b.px, p.width, p, count);
+  Block<T>::slopes(slope_y, b.py, p.height, p, count);
+  for (int i = 0; i < count; ++i) {
+    T v[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      const T value = x[b.taps[k].pixel[i]];
+      v[k] = b.taps[k].keep[i] != 0 ? value : T(0);
+    }
+    // A point that looks at nothing has no defined place between pixels either
+    const bool any = b.taps[0].keep[i] + b.taps[1].keep[i] + b.taps[2].keep[i] + b.taps[3].keep[i] > 0;
+    const T fx = any ? static_cast<T>(b.fx[i]) : T(0), fy = any ? static_cast<T>(b.fy[i]) : T(0);
+    const T by_x = (v[1] - v[0]) * (1 - fy) + (v[3] - v[2]) * fy, by_y = (v[2] - v[0]) * (1 - fx) + (v[3] - v[1]) * fx;
+    dgrid[2 * i] = g[i] * by_x * slope_x[i];
+    dgrid[2 * i + 1] = g[i] * by_y * slope_y[i];
+  }
+}
+
+template <class T>
+void backward_plane(void* dx_bytes, void* dgrid_bytes, const void* g_bytes, const void* x_bytes, const void* grid_bytes,
+                    const vision::Planes& p) {
+  auto *dx = static_cast<T*>(dx_bytes), *dgrid = static_cast<T*>(dgrid_bytes);
+  const auto *g = static_cast<const T*>(g_bytes), *x = static_cast<const T*>(x_bytes), *grid = static_cast<const T*>(grid_bytes);
+  Block<T> block;
+  for (int64_t first = 0; first < p.points; first += kBlock) {
+    const int count = static_cast<int>(std::min<int64_t>(kBlock, p.points - first));
+    block.fill(grid + 2 * first, p, count);
+    for (int i = 0; i < count && dx; ++i) {
+      for (int k = 0; k < (p.nearest ? 1 : 4); ++k) {
+        const BlockTaps<T>& t = block.taps[k];
+        if (t.keep[i] != 0) dx[t.pixel[i]] += t.weight[i] * g[first + i];
+      }
+    }
+    if (dgrid && !p.nearest) grid_block(dgrid + 2 * first, g + first, x, block, p, count);
   }
 }
 
@@ -152,7 +213,7 @@ void backward(void* dx_bytes, void* dgrid_bytes, const void* g_bytes, const void
 }
 
 template <class T>
-constinit const vision::GridFns table = {&sample<T>, &sample_planes<T>, &backward<T>};
+constinit const vision::GridFns table = {&sample<T>, &sample_planes<T>, &backward_plane<T>, &backward<T>};
 
 }  // namespace
 }  // namespace pydl::simd::PYDL_ISA

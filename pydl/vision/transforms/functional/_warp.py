@@ -60,6 +60,8 @@ def _planes(rows: np.ndarray, first: tuple[float, float], size: tuple[int, int],
 
 def _pixel_grid(backward: np.ndarray, old: tuple[int, int], new: tuple[int, int], dtype: Any) -> Tensor:
     """(1, h, w, 2): where each new pixel is read, -1 to 1; ``backward`` takes centred pixels to centred pixels."""
+    if not all(old):
+        raise pydl.ShapeError(f"an image without pixels has no places to sample, got size {tuple(old)}")
     scale = np.array([[2.0 / old[1]], [2.0 / old[0]]])
     middle = ((1.0 - new[1]) * 0.5, (1.0 - new[0]) * 0.5)
     return pydl.stack(_planes(backward[:2] * scale, middle, new, dtype), dim=-1).unsqueeze(0)
@@ -370,6 +372,8 @@ def _perspective_image(
     image: Tensor, coefficients: Any, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None
 ) -> Tensor:
     size = (image.shape[-2], image.shape[-1])
+    if not all(size):
+        raise pydl.ShapeError(f"perspective(): the image must have pixels, got {tuple(image.shape)}")
     grid = _perspective_grid(_backward(coefficients), size, _grid_dtype(image))
     return _sampled(image, grid, as_mode(interpolation), fill)
 
