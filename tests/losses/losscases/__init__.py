@@ -1,6 +1,6 @@
 """One LossCase (or several) for each loss of pydl.losses: inputs, an independent reference in NumPy, edges, wrong calls.
 
-Each file of this folder adds its cases with `loss(...)`; tests/losses/test_losses.py walks them. A public loss without a case
+Each file of this folder adds its cases with `loss(...)`; tests/losses/test_loss_cases.py walks them. A public loss without a case
 fails the suite.
 """
 
