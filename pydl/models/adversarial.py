@@ -109,7 +109,8 @@ class CycleGAN(nn.Module):
 
     >>> make = lambda: pydl.nn.Conv2d(1, 1, 1)
     >>> model = pydl.models.CycleGAN(make(), make(), make(), make())
-    >>> optimizers = [pydl.optim.Adam(p, lr=1e-3) for p in (model.generator_parameters(), model.discriminator_parameters())]
+    >>> parts = (model.generator_parameters(), model.discriminator_parameters())
+    >>> optimizers = [pydl.optim.Adam(p, lr=1e-3) for p in parts]
     >>> sorted(model.step(pydl.rand(2, 1, 4, 4), pydl.rand(2, 1, 4, 4), *optimizers))
     ['cycle', 'discriminator', 'generator']
     """
@@ -143,24 +144,18 @@ class CycleGAN(nn.Module):
 
     def step(self, x: Tensor, y: Tensor, generator_optimizer: Any, discriminator_optimizer: Any) -> dict[str, float]:
         """One step of the generators, then one of the discriminators, on a batch of each kind; returns the losses."""
-        cycle = 0.0
-
-        def generators() -> Tensor:
-            nonlocal cycle, fake_x, fake_y
-            fake_y, fake_x = self.G(x), self.F(y)
-            back = self.cycle(x, self.F(fake_y), y, self.G(fake_x), self.F(x), self.G(y))
-            cycle = back.item()
-            return self.loss.generator(self.D_second(fake_y)) + self.loss.generator(self.D_first(fake_x)) + back
-
-        fake_x, fake_y = y, x
-        made = _stepped(generator_optimizer, generators)
+        fake_y, fake_x = self.G(x), self.F(y)
+        cycle = self.cycle(x, self.F(fake_y), y, self.G(fake_x), self.F(x), self.G(y))
+        scores = self.loss.generator(self.D_second(fake_y)) + self.loss.generator(self.D_first(fake_x))
+        made = _stepped(generator_optimizer, lambda: scores + cycle)
         fake_x, fake_y = fake_x.detach(), fake_y.detach()
 
         def discriminators() -> Tensor:
             first = self.loss.discriminator(self.D_first(x), self.D_first(fake_x))
             return first + self.loss.discriminator(self.D_second(y), self.D_second(fake_y))
 
-        return {"generator": made, "cycle": cycle, "discriminator": _stepped(discriminator_optimizer, discriminators)}
+        critic = _stepped(discriminator_optimizer, discriminators)
+        return {"generator": made, "cycle": cycle.item(), "discriminator": critic}
 
 
 def _stepped(optimizer: Any, loss: Any) -> float:

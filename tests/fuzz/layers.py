@@ -16,7 +16,20 @@ STRINGS = [
     "mean", "sum", "none", "zeros", "reflect", "circular", "same", "valid", "nearest", "bilinear", "bicubic", "area", "relu", "gelu", "tanh",
     "max", "border", "batch_mean",
 ]  # fmt: skip
-BASES = [(2, 3, 8), (6, 4), (7, 5), (1, 4, 6, 6), (2, 2, 4, 4, 4), (3, 4), (5,), (2, 3), (4, 4), (0, 3, 5, 5), (1, 1, 1, 1), (2, 0, 4)]
+BASES = [
+    (2, 3, 8),
+    (6, 4),
+    (7, 5),
+    (1, 4, 6, 6),
+    (2, 2, 4, 4, 4),
+    (3, 4),
+    (5,),
+    (2, 3),
+    (4, 4),
+    (0, 3, 5, 5),
+    (1, 1, 1, 1),
+    (2, 0, 4),
+]
 
 
 def _kinds(annotation: Any) -> list[str]:

@@ -29,7 +29,7 @@ def results() -> dict[str, Any]:
     """Forward and backward of every op on its samples."""
     found: dict[str, Any] = {"level": pydl._C.config()["cpu_level"]}
     for info in OPS:
-        if info.random:
+        if info.random or info.name == "private._int8_pack":  # whose result is each level's own layout
             continue
         for dtype in info.dtypes:
             for n, sample in enumerate(info.sample_list(dtype)):

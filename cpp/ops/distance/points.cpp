@@ -17,7 +17,8 @@ using kernels::distance::kPointBlock;
 class Clouds {
  public:
   Clouds(const char* op, const Tensor& points) : table_(kernels::distance::points()[points.dtype()]) {
-    PYDL_CHECK(points.ndim() == 3, ShapeError, op, "(): points must be of size (batch, points, coordinates), got ", IntSpan(points.sizes()));
+    PYDL_CHECK(points.ndim() == 3, ShapeError, op, "(): points must be of size (batch, points, coordinates), got ",
+               IntSpan(points.sizes()));
     PYDL_CHECK(table_, NotImplemented, op, "(): not implemented for ", points.dtype());
     count_ = points.size(1), width_ = points.size(2);
     PYDL_CHECK(count_ < std::numeric_limits<int32_t>::max() - kPointBlock, ShapeError, op, "(): too many points: ", count_);
@@ -63,8 +64,8 @@ class Clouds {
 
 // Queries (b, s, width) that go with the points.
 Tensor queries_of(const char* op, const Tensor& points, const Tensor& queries) {
-  PYDL_CHECK(points.ndim() == 3 && queries.ndim() == 3 && points.size(0) == queries.size(0) && points.size(2) == queries.size(2), ShapeError,
-             op, "(): points and queries must be of sizes (batch, points, coordinates) and (batch, queries, coordinates), got ",
+  PYDL_CHECK(points.ndim() == 3 && queries.ndim() == 3 && points.size(0) == queries.size(0) && points.size(2) == queries.size(2),
+             ShapeError, op, "(): points and queries must be of sizes (batch, points, coordinates) and (batch, queries, coordinates), got ",
              IntSpan(points.sizes()), " and ", IntSpan(queries.sizes()));
   PYDL_CHECK(points.dtype() == queries.dtype(), TypeError, op, "(): points and queries must have the same dtype, got ", points.dtype(),
              " and ", queries.dtype());
@@ -93,7 +94,8 @@ Tensor points_in_ball(double radius, int64_t nsample, const Tensor& xyz, const T
   PYDL_CHECK(nsample >= 1, ValueError, op, "(): nsample must be at least 1, got ", nsample);
   const Clouds clouds(op, xyz);
   const int64_t batch = xyz.size(0), count = new_xyz.size(1);
-  PYDL_CHECK(xyz.size(1) > 0 || batch == 0 || count == 0, ShapeError, op, "(): xyz must have at least one point, got ", IntSpan(xyz.sizes()));
+  PYDL_CHECK(xyz.size(1) > 0 || batch == 0 || count == 0, ShapeError, op, "(): xyz must have at least one point, got ",
+             IntSpan(xyz.sizes()));
   const Tensor index = empty(Dims{batch, count, nsample}, DType::Int64, op);
   if (!index.numel()) return index;
   const int64_t row = xyz.size(2) * xyz.item_size();
@@ -114,7 +116,8 @@ Tensor farthest_points(const Tensor& xyz, int64_t npoint, const Tensor& start) {
   PYDL_CHECK(xyz.size(2) <= kPointBlock, ShapeError, op, "(): at most ", kPointBlock, " coordinates, got ", IntSpan(xyz.sizes()));
   PYDL_CHECK(npoint >= 0 && npoint <= count, ValueError, op, "(): npoint must be in [0, ", count, "], the number of points, got ", npoint);
   PYDL_CHECK(start.ndim() == 1 && start.size(0) == batch && start.dtype() == DType::Int64, ShapeError, op,
-             "(): start must have one int64 index for each of ", batch, " clouds, got ", start.dtype(), " of size ", IntSpan(start.sizes()));
+             "(): start must have one int64 index for each of ", batch, " clouds, got ", start.dtype(), " of size ",
+             IntSpan(start.sizes()));
   const Tensor first = contiguous(start), index = empty(Dims{batch, npoint}, DType::Int64, op);
   if (!index.numel()) return index;
   for (int64_t i = 0; i < batch; ++i) {
