@@ -13,6 +13,7 @@ __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 class ConstraintRegistry:
     """Constraint classes and the functions that make transforms for them.
 
+    >>> import pydl
     >>> d = pydl.distributions
     >>> d.transform_to(d.constraints.positive)(pydl.zeros(2))
     tensor([1., 1.])

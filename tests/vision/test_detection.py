@@ -352,3 +352,28 @@ def test_small_model_of_each_builder() -> None:
     with pytest.warns(UserWarning, match="size is ignored"):
         lite = D.ssdlite320_mobilenet_v3_large(num_classes=3, size=7).eval()
     assert sorted(lite([pydl.rand(3, 40, 50)])[0]) == ["boxes", "labels", "scores"]
+
+
+def test_region_proposal_network_learns_where_objects_are() -> None:
+    """Alone, on one image: its losses fall, and its best proposal finds the object."""
+    pydl.manual_seed(0)
+    generator = D.AnchorGenerator(((12.0,), (24.0,)), ((1.0,), (1.0,)))
+    counts = {"training": 100, "testing": 20}
+    rpn = D.RegionProposalNetwork(generator, D.RPNHead(8, 1), 0.7, 0.3, 64, 0.5, counts, counts, 0.7)
+    images = D.ImageList(pydl.zeros(1, 3, 64, 64), [(64, 64)])
+    features = {"0": pydl.randn(1, 8, 16, 16), "1": pydl.randn(1, 8, 8, 8)}
+    truth = pydl.tensor([[20.0, 24, 42, 50]])
+    optimizer = pydl.optim.Adam(rpn.parameters(), lr=0.02)
+    seen = []
+    for _ in range(60):
+        proposals, losses = rpn(images, features, [{"boxes": truth}])
+        assert set(losses) == {"loss_objectness", "loss_rpn_box_reg"}
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+        seen.append(float(sum(losses.values())))
+    assert seen[-1] < 0.3 * seen[0]
+    proposals, losses = rpn.eval()(images, features)
+    assert losses == {} and len(proposals) == 1 and proposals[0].shape[1] == 4 and len(proposals[0]) <= 40
+    assert float(pydl.vision.ops.box_iou(proposals[0][:3], truth).max()) > 0.7
+    assert proposals[0].min() >= 0 and proposals[0].max() <= 64
