@@ -107,8 +107,9 @@ Tensor diff(const Tensor& input, int64_t n, int64_t dim, const Tensor& prepend, 
   if (append.defined()) check(append, "append");
   Tensor x = parts.size() > 1 ? cat(parts, d) : input;
   if (n == 0) return clone(x);
-  for (int64_t k = std::min(n, x.size(d)); k > 0; --k) x = first_difference(x, d);
-  return n > 0 && x.same(input) ? clone(x) : x;
+  if (n >= x.size(d)) return clone(narrow(x, d, 0, 0));  // nothing is left, however often the rest is differenced
+  for (int64_t k = n; k > 0; --k) x = first_difference(x, d);
+  return x;
 }
 
 // ---- integrals by trapezoids -----------------------------------------------------------------------------------

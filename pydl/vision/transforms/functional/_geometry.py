@@ -99,6 +99,11 @@ register(horizontal_flip, _flip_last, _pil.hflip, _flip_last, _flipped_boxes(0),
 register(vertical_flip, _flip_rows, _pil.vflip, _flip_rows, _flipped_boxes(1), _flipped_points(1))
 
 
+def _require_pixels(height: int, width: int) -> None:
+    if not (height and width):
+        raise pydl.ShapeError(f"resize(): an image without pixels has no ratio to keep, got size ({height}, {width})")
+
+
 def resized_size(canvas: Any, size: Any, max_size: int | None) -> tuple[int, int]:
     """The height and width that `resize` gives."""
     height, width = canvas
@@ -107,6 +112,7 @@ def resized_size(canvas: Any, size: Any, max_size: int | None) -> tuple[int, int
     if size is None:
         if max_size is None:
             raise ValueError("max_size must be an integer when size is None")
+        _require_pixels(height, width)
         factor = max_size / max(height, width)
         return int(height * factor), int(width * factor)
     size = [int(s) for s in size]
@@ -116,6 +122,7 @@ def resized_size(canvas: Any, size: Any, max_size: int | None) -> tuple[int, int
         if max_size is not None:
             raise ValueError("max_size should only be passed if size is None or the length of the smaller edge")
         return size[0], size[1]
+    _require_pixels(height, width)
     short, long = sorted((height, width))
     new_short, new_long = size[0], int(size[0] * long / short)
     if max_size is not None:
