@@ -10,7 +10,7 @@ warnings.simplefilter("ignore")
 net = torch.nn.Sequential(torch.nn.Linear({inputs}, {outputs}))
 net = torch.quantization.quantize_dynamic(net, {{torch.nn.Linear}})
 x = torch.randn({batch}, {inputs})
-def run():
+def infer():
     with torch.no_grad():
         return net(x)
 """
@@ -18,7 +18,7 @@ def run():
 
 def _dynamic(batch: int, inputs: int, outputs: int) -> Case:
     setup = _DYNAMIC.format(batch=batch, inputs=inputs, outputs=outputs)
-    return Case(f"int8 Linear {inputs}-{outputs} b{batch}", setup, "run()", 1.0)
+    return Case(f"int8 Linear {inputs}-{outputs} b{batch}", setup, "infer()", 1.0)
 
 
 QUANTIZED_CASES = [_dynamic(1, 1024, 1024), _dynamic(32, 1024, 1024), _dynamic(256, 784, 256), _dynamic(64, 4096, 1024)]
