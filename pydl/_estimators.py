@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +23,15 @@ class NotFittedError(ValueError, AttributeError):
 
 class ConvergenceWarning(UserWarning):
     """The iteration limit came first."""
+
+
+def _of_scikit_learn(name: str, ours: type) -> Any:
+    """Where scikit-learn is loaded, a class that is its exception or warning of that name as well as ours."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    theirs = getattr(exceptions, name, None)
+    if theirs is None or issubclass(theirs, ours):
+        return theirs or ours
+    return type(ours.__name__, (ours, theirs), {"__module__": ours.__module__})
 
 
 class Estimator:
@@ -65,10 +76,23 @@ class Estimator:
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn's tools ask of an estimator; called by scikit-learn alone."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        pairwise = getattr(self, "kernel", None) == "precomputed"
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(pairwise=pairwise),
+        )
+
     def _check_fitted(self, attribute: str) -> None:
         if not hasattr(self, attribute):
             kind = type(self).__name__
-            raise NotFittedError(f"This {kind} instance is not fitted yet. Call 'fit' before using this estimator.")
+            error = _of_scikit_learn("NotFittedError", NotFittedError)
+            raise error(f"This {kind} instance is not fitted yet. Call 'fit' before using this estimator.")
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -81,22 +105,30 @@ def numeric(x: Any, what: str, estimator: Any) -> np.ndarray[Any, Any]:
     """``x`` as a contiguous float64 array of two dims, finite.
 
     Raises:
-        ValueError: other dims, no samples or features, NaN or infinity, or text.
+        ValueError: other dims, no samples or features, NaN or infinity, complex numbers, or text.
+        TypeError: sparse matrices, objects that are no numbers.
     """
     name = type(estimator).__name__
+    if hasattr(x, "tocsr"):
+        raise TypeError(f"{name}: sparse {what} is not supported, dense data is required; use .toarray()")
     array = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name}: Complex data not supported: {what} is of {array.dtype}")
     if array.dtype.kind not in "biuf":
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError):
+        except ValueError:
             raise ValueError(f"{name}: {what} must be numbers, got an array of {array.dtype}") from None
     if array.ndim != 2:
         raise ValueError(
-            f"{name}: expected {what} of 2 dims (samples, features), got {array.ndim}. Reshape a single feature with "
-            ".reshape(-1, 1), a single sample with .reshape(1, -1)."
+            f"{name}: expected {what} of 2 dims (samples, features), got {array.ndim}. Reshape your data: a single "
+            "feature with .reshape(-1, 1), a single sample with .reshape(1, -1)."
         )
-    if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"{name}: found {what} of shape {array.shape}; at least one sample and one feature are needed")
+    for axis, kind in enumerate(("sample", "feature")):
+        if array.shape[axis] == 0:
+            raise ValueError(
+                f"{name}: found {what} with 0 {kind}(s) (shape={array.shape}) while a minimum of 1 is required."
+            )
     array = np.ascontiguousarray(array, dtype=np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: {what} contains NaN or infinity")
@@ -113,6 +145,10 @@ def labelled(x: Any, y: Any, estimator: Any) -> tuple[Any, Any, Any]:
     samples = numeric(x, "X", estimator)
     labels = y.detach().numpy() if isinstance(y, Tensor) else np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
+        kind = _of_scikit_learn("DataConversionWarning", UserWarning)
+        # scikit-learn's checks look for these words
+        text = f"A column-vector y was passed when a 1d array was expected: {name} takes y.ravel()"
+        warnings.warn(kind(text), stacklevel=3)
         labels = labels.reshape(-1)
     if labels.ndim != 1:
         raise ValueError(f"{name}: y should be a 1d array, got an array of shape {labels.shape} instead.")
@@ -120,6 +156,8 @@ def labelled(x: Any, y: Any, estimator: Any) -> tuple[Any, Any, Any]:
         raise ValueError(f"{name}: found inconsistent numbers of samples: X has {len(samples)}, y has {len(labels)}")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(f"{name}: y contains NaN or infinity")
+    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+        raise ValueError(f"{name}: Unknown label type: continuous; y must hold classes, as integers or text")
     classes, position = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"{name}: the number of classes has to be greater than one; got {len(classes)} class")
@@ -164,6 +202,8 @@ def weights_of(
         weight = np.full(count, float(weight))
     if weight.shape != (count,) or not np.isfinite(weight).all() or (weight < 0).any():
         raise ValueError(f"{name}: sample_weight must be {count} finite numbers that are not negative")
+    if not weight.any():
+        raise ValueError(f"{name}: every sample_weight is zero")
     if class_weight is None:
         by_class = np.ones(len(classes))
     elif isinstance(class_weight, str) and class_weight == "balanced":

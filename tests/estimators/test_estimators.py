@@ -1,5 +1,7 @@
 """Perceptron, SVC and LinearSVC: scikit-learn's conventions, its numbers where it is installed, and by hand."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -218,3 +220,21 @@ def test_wrong_arguments_of_the_solvers():
             pydl._smo(*args, **options)
         with pytest.raises(RuntimeError):
             pydl._dual_descent(*args, squared=True, tol=1e-3, max_iter=10, seed=0)
+
+
+# What scikit-learn 1.9 expects of its own classes of these names as well: weights are no repetitions to the last digits.
+EXPECTED = {
+    "check_sample_weight_equivalence_on_dense_data": "sample_weight is not equivalent to removing/repeating samples"
+}
+
+
+@pytest.mark.parametrize("make", [SVC, LinearSVC, Perceptron], ids=lambda make: make.__name__)
+@pytest.mark.filterwarnings("ignore")
+def test_checks_of_scikit_learn(make):
+    checks = pytest.importorskip("sklearn.utils.estimator_checks")
+    if "on_fail" not in inspect.signature(checks.check_estimator).parameters:
+        pytest.skip("an older scikit-learn")
+    expected = EXPECTED if make is not Perceptron else None
+    results = checks.check_estimator(make(), expected_failed_checks=expected, on_fail=None, on_skip=None)
+    failed = [(r["check_name"], r["exception"]) for r in results if r["status"] == "failed"]
+    assert not failed and sum(r["status"] == "passed" for r in results) > 50
