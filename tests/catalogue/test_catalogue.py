@@ -85,10 +85,10 @@ def test_search(query: str, api: str) -> None:
     assert api in catalogue.find(query)[0].api
 
 
-def test_command_line() -> None:
+def test_command_line(tmp_path: Path) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pydl.catalogue", *words], capture_output=True, text=True, encoding="utf-8",
+            [sys.executable, "-m", "pydl.catalogue", *words], capture_output=True, text=True, encoding="utf-8", cwd=tmp_path,
             env={"PYTHONPATH": str(Path(pydl.__file__).parents[1]), "PYTHONIOENCODING": "utf-8", "PATH": "/usr/bin:/bin"},
         )  # fmt: skip
 

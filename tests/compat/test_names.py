@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -196,7 +198,7 @@ def test_switches() -> None:
     assert f(1) == 2 and pydl.jit.script(f) is f and pydl.compile(fullgraph=True)(f) is f
 
 
-def test_mapped_names_are_the_same_modules() -> None:
+def test_mapped_names_are_the_same_modules(tmp_path: Path) -> None:
     code = """
 import sys, pydl, pydl.vision
 sys.modules["torch"], sys.modules["torchvision"] = pydl, pydl.vision
@@ -215,7 +217,8 @@ else:
     raise SystemExit("found what is not there")
 assert not [name for name in sys.modules if name.startswith("torch") and sys.modules[name].__name__.startswith("torch")]
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    env = {**os.environ, "PYTHONPATH": str(Path(pydl.__file__).parents[1])}  # not the sources of the working folder
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
