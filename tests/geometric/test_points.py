@@ -134,13 +134,21 @@ def test_pointnet_tells_solids_apart(full: bool) -> None:
     x, y = solids(1200 if full else 300, 128, rng)
     net = geometric.PointNet(3, feature_transform=False)
     optimizer = pydl.optim.Adam(net.parameters(), lr=1e-3)
+    means = []
     for _epoch in range(15 if full else 4):
+        losses = []
         for part in pydl.from_numpy(rng.permutation(len(x))).split(30):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(x[part])[0], y[part]).backward()
+            loss = nn.functional.cross_entropy(net(x[part])[0], y[part])
+            loss.backward()
             optimizer.step()
+            losses.append(loss.item())
+        means.append(sum(losses) / len(losses))
+    assert means[-1] < 0.8 * means[0], means
+    if not full:
+        return
     net.eval()
     x, y = solids(300, 128, rng)
     with pydl.no_grad():
         accuracy = float((net(x)[0].argmax(1) == y).float().mean())
-    assert accuracy >= (0.95 if full else 0.6), accuracy
+    assert accuracy >= 0.95, accuracy
