@@ -1,4 +1,4 @@
-"""One picture per group of the catalogue, drawn by what the group is about."""
+"""One picture per group of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""opt_einsum chooses the order of `pydl.einsum`'s products where it is installed and asked for; einsum goes from
-left to right."""
+"""opt_einsum, which `pydl.einsum` does not ask: its products go from left to right."""
 
 from __future__ import annotations
 

@@ -71,9 +71,6 @@ class Int8Layer(nn.Module):
         copied.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
         return copied
 
-    def _get_name(self) -> str:
-        return type(self).__name__
-
 
 class _InputRule(nn.Module):
     """Holds the scale and zero point of the input, found by an observer."""

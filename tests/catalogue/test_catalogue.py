@@ -42,7 +42,7 @@ def test_ids() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.id)
 def test_entry(entry: catalogue.Entry, words: set[str]) -> None:
-    assert entry.zh and re.search("[\u4e00-\u9fff]", entry.zh + "中" * entry.zh.isascii())
+    assert re.search("[\u4e00-\u9fff]", entry.zh)
     assert entry.formula and entry.use and entry.source and entry.group
     for name in entry.api:
         value = catalogue.resolve(name)
