@@ -56,13 +56,13 @@ struct TilesOfGradient {
   float* sums;
 };
 
-// out[plane * plane_step + i] = (G g G^T)[plane] of the kernel g whose nine weights are in[i * in_step + at[0..8]].
+// out[plane * plane_step + i] = (G g G^T)[plane] of the kernel g at in[i * in_step], whose rows or columns may be turned round.
 struct KernelsIn {
   float* out;
   int64_t plane_step;
   const float* in;
   int64_t in_step, count;
-  int64_t at[9];
+  bool flip_h, flip_w;
 };
 
 // out[i * out_step + tap] = (G^T s G)[tap] of the sums s[plane * plane_step + i].

@@ -20,6 +20,7 @@ using kernels::matmul::GemmTable;
 constexpr int64_t kLeastChannels = 12;
 // What tiles of the input and products may take of the second-level cache, and the weights altogether.
 constexpr int64_t kTileBytes = 512 * 1024, kProductBytes = 256 * 1024, kWeightBytes = 4 * 1024 * 1024;
+constexpr int64_t kPlaneBytes = kPlanes * sizeof(float);
 constexpr int64_t kLeastTiles = 96, kMostTiles = 256;
 
 thread_local Workspace weight_space;
@@ -40,7 +41,7 @@ struct Part {
 
 std::vector<Part> parts_of(int64_t groups, int64_t rows, int64_t k) {
   std::vector<Part> parts;
-  const int64_t room = std::max<int64_t>(1, kWeightBytes / static_cast<int64_t>(kPlanes * sizeof(float)) / k);  // rows
+  const int64_t room = std::max<int64_t>(1, kWeightBytes / kPlaneBytes / k);  // rows
   if (rows <= room) {
     const int64_t together = room / rows, count = ceil_div(groups, together);
     for (int64_t i = 0; i < count; ++i) parts.push_back({groups * i / count, groups * (i + 1) / count, 0, rows});
@@ -53,33 +54,23 @@ std::vector<Part> parts_of(int64_t groups, int64_t rows, int64_t k) {
   return parts;
 }
 
-// The transformed weights of a part: plane * step + ((group - g0) * rows + row - r0) * k + tap * channels + channel.
+// Transformed weights: plane * step + row * k + tap * channels + channel.
 struct Weights {
   float* data;
-  int64_t step, rows, k;
+  int64_t step, k;
 };
 
-Weights transform_weights(const Pass<float>& p, const Part& part) {
+void transform_rows(const Pass<float>& p, int64_t group, int64_t row, int64_t rows, const Weights& out) {
   const Gather& g = p.gather;
-  const int64_t depth = static_cast<int64_t>(g.taps[0].size()), rows = part.r1 - part.r0, k = depth * p.channels;
-  const int64_t step = odd_lines((part.g1 - part.g0) * rows * k);
-  const Weights out{weight_space.get<float>(kPlanes * step), step, rows, k};
   const bool flip_h = g.taps[1][0] != 0, flip_w = g.taps[2][0] != 0;
-  parallel_for((part.g1 - part.g0) * rows, std::max<int64_t>(1, 16384 / k), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float* from = p.weight + (part.g0 + i / rows) * p.w_group + (part.r0 + i % rows) * p.w_row;
-      for (int64_t t = 0; t < depth; ++t) {
-        kernels::conv::KernelsIn args{out.data + i * k + t * p.channels, step, from, p.w_channel, p.channels, {}};
-        for (int64_t h = 0; h < 3; ++h) {
-          for (int64_t w = 0; w < 3; ++w) {
-            args.at[h * 3 + w] = p.w_taps[static_cast<size_t>((t * 3 + (flip_h ? 2 - h : h)) * 3 + (flip_w ? 2 - w : w))];
-          }
-        }
-        kernels::conv::winograd().kernels_in(args);
-      }
+  for (int64_t i = 0; i < rows; ++i) {
+    const float* from = p.weight + group * p.w_group + (row + i) * p.w_row;
+    for (int64_t t = 0; t < static_cast<int64_t>(g.taps[0].size()); ++t) {
+      const int64_t tap = p.w_taps[static_cast<size_t>(t * 9)] / 9 * 9;  // the first of the nine, whatever their order
+      kernels::conv::winograd().kernels_in(
+          {out.data + i * out.k + t * p.channels, out.step, from + tap, p.w_channel, p.channels, flip_h, flip_w});
     }
-  });
-  return out;
+  }
 }
 
 // Where the products of rows [r, r + rows) become results.
@@ -107,55 +98,75 @@ bool write_tiles(const Pass<float>& p, const Tiling& tiling, const std::vector<T
   return finite;
 }
 
-// A block of tiles of one group: rows [i0, i1) of the part.
-bool run_block(const Pass<float>& p, const Tiling& tiling, const std::vector<Tiling::Segment>& block, const Weights& weights,
-               const Part& part, int64_t group, int64_t i0, int64_t i1) {
+// How the rows of a block are cut, so that their products stay in the cache.
+struct Chunks {
+  int64_t pitch, count, most;
+};
+Chunks chunks_of(int64_t tiles, int64_t rows) {
+  const int64_t pitch = odd_lines(tiles + kTileSlack), mr = gemm_table<float>().mr;
+  const int64_t wanted = kProductBytes / kPlaneBytes / pitch / mr * mr, count = ceil_div(rows, std::max(mr, wanted));
+  return {pitch, count, ceil_div(rows, count)};
+}
+
+// A block of tiles of one group: rows [i0, i1). Without transformed weights those of each chunk are made on the way.
+bool run_block(const Pass<float>& p, const Tiling& tiling, const std::vector<Tiling::Segment>& block, int64_t group, int64_t i0, int64_t i1,
+               const Weights* weights) {
   const GemmTable<float>& t = gemm_table<float>();
   int64_t tiles = 0;
   for (const Tiling::Segment& s : block) tiles += s.len;
-  const int64_t pitch = odd_lines(tiles + kTileSlack), k = weights.k;
-  const int64_t wanted = kProductBytes / static_cast<int64_t>(kPlanes * sizeof(float)) / pitch / t.mr * t.mr;
-  const int64_t chunks = ceil_div(i1 - i0, std::max<int64_t>(t.mr, wanted)), most = ceil_div(i1 - i0, chunks);
-  const int64_t v_step = odd_lines(k * pitch), m_step = odd_lines(most * pitch);
-  const auto [v, m] = scratch<float>({kPlanes * v_step, kPlanes * m_step});
-  transform_tiles(p.gather, tiling, block, {p.in + group * p.in_group, p.in_batch, p.in_plane}, 0, p.channels, v, v_step, pitch);
+  const int64_t k = p.channels * static_cast<int64_t>(p.gather.taps[0].size());
+  const Chunks chunks = chunks_of(tiles, i1 - i0);
+  const int64_t v_step = odd_lines(k * chunks.pitch), m_step = odd_lines(chunks.most * chunks.pitch), u_step = odd_lines(chunks.most * k);
+  const auto [v, m, u_own] = scratch<float>({kPlanes * v_step, kPlanes * m_step, weights ? 0 : kPlanes * u_step});
+  transform_tiles(p.gather, tiling, block, {p.in + group * p.in_group, p.in_batch, p.in_plane}, 0, p.channels, v, v_step, chunks.pitch);
   bool finite = true;
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const int64_t first = i0 + (i1 - i0) * chunk / chunks, rows = i0 + (i1 - i0) * (chunk + 1) / chunks - first;
-    const float* u = weights.data + ((group - part.g0) * weights.rows + first) * k;
+  for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
+    const int64_t first = i0 + (i1 - i0) * chunk / chunks.count, rows = i0 + (i1 - i0) * (chunk + 1) / chunks.count - first;
+    const Weights u = weights ? Weights{weights->data + first * k, weights->step, k} : Weights{u_own, u_step, k};
+    if (!weights) transform_rows(p, group, first, rows, u);
     for (int plane = 0; plane < kPlanes; ++plane) {
       t.block({rows,
                tiles,
                k,
-               u + plane * weights.step,
+               u.data + plane * u.step,
                k,
                1,
                t.mr * k,
                v + plane * v_step,
-               pitch,
+               chunks.pitch,
                t.nr,
                m + plane * m_step,
-               pitch,
+               chunks.pitch,
                {1.0f, 0.0f, nullptr, nullptr, false},
                {}});
     }
-    finite &= write_tiles(p, tiling, block, group * p.rows + part.r0 + first, rows, m, m_step, pitch);
+    finite &= write_tiles(p, tiling, block, group * p.rows + first, rows, m, m_step, chunks.pitch);
   }
   return finite;
 }
 
+// All blocks for the rows of a part. A single block has its weights made where they are used.
 bool run_part(const Pass<float>& p, const Tiling& tiling, const Part& part) {
-  const Weights weights = transform_weights(p, part);
-  const int64_t mr = gemm_table<float>().mr, groups = part.g1 - part.g0, pairs = tiling.count() * groups;
-  const int64_t slivers = ceil_div(weights.rows, mr), splits = row_parts(pairs, slivers);
+  const int64_t rows = part.r1 - part.r0, groups = part.g1 - part.g0, k = p.channels * static_cast<int64_t>(p.gather.taps[0].size());
+  const bool shared = tiling.count() > 1;
+  const int64_t step = odd_lines(groups * rows * k);
+  const Weights all{shared ? weight_space.get<float>(kPlanes * step) : nullptr, step, k};
+  if (shared) {
+    parallel_for(groups * rows, std::max<int64_t>(1, 16384 / k), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) transform_rows(p, part.g0 + i / rows, part.r0 + i % rows, 1, {all.data + i * k, step, k});
+    });
+  }
+  const int64_t mr = gemm_table<float>().mr, pairs = tiling.count() * groups, slivers = ceil_div(rows, mr);
+  const int64_t splits = row_parts(pairs, slivers);
   std::atomic<bool> finite{true};
   parallel_for(pairs * splits, 1, [&](int64_t begin, int64_t end) {
     thread_local std::vector<Tiling::Segment> block;
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t split = task % splits, group = part.g0 + task / splits % groups;
+      const int64_t split = task % splits, group = task / splits % groups;
       tiling.plan(task / splits / groups, block);
-      const int64_t i0 = slivers * split / splits * mr, i1 = std::min(weights.rows, slivers * (split + 1) / splits * mr);
-      if (!run_block(p, tiling, block, weights, part, group, i0, i1)) finite = false;
+      const int64_t i0 = slivers * split / splits * mr, i1 = std::min(rows, slivers * (split + 1) / splits * mr);
+      const Weights own{all.data + (group * rows - part.r0) * k, step, k};
+      if (!run_block(p, tiling, block, part.g0 + group, part.r0 + i0, part.r0 + i1, shared ? &own : nullptr)) finite = false;
     }
   });
   return finite;
@@ -255,8 +266,9 @@ bool run_winograd(const Pass<float>& p) {
   const Gather& g = p.gather;
   if (p.out_step[1] != 1 || p.out_step[2] != 1 || !winograd_pays(g, p.channels, p.rows)) return false;
   const int64_t k = p.channels * static_cast<int64_t>(g.taps[0].size());
-  const int64_t room = kTileBytes / static_cast<int64_t>(kPlanes * sizeof(float)) / k - kTileSlack;
+  const int64_t room = kTileBytes / kPlaneBytes / k - kTileSlack;
   const Tiling tiling(g, std::clamp(room, kLeastTiles, kMostTiles));
+  if (tiling.count() == 1) return run_part(p, tiling, {0, p.groups, 0, p.rows});
   for (const Part& part : parts_of(p.groups, p.rows, k)) {
     if (!run_part(p, tiling, part)) return false;
   }

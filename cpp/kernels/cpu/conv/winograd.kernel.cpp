@@ -246,18 +246,42 @@ PYDL_INLINE void kernel_transform(VF a, VF b, VF c, VF* out) {
   out[3] = c;
 }
 
+// The nine weights of n kernels as vectors of kernels.
+PYDL_INLINE void load_kernels(const KernelsIn& g, int64_t i, int n, VF* taps) {
+  const float* in = g.in + i * g.in_step;
+  if constexpr (L >= 9) {
+    VF rows[L];
+#pragma GCC unroll 16
+    for (int q = 0; q < L; ++q) rows[q] = q < n ? load_part(in + q * g.in_step, 9) : VF{};
+    transpose<L>(rows);
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) taps[t] = rows[t];
+  } else {
+    float part[9][L] = {};
+    for (int q = 0; q < n; ++q) {
+#pragma GCC unroll 9
+      for (int t = 0; t < 9; ++t) part[t][q] = in[q * g.in_step + t];
+    }
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) taps[t] = load(part[t]);
+  }
+}
+
+PYDL_INLINE void swap(VF& a, VF& b) {
+  const VF c = a;
+  a = b, b = c;
+}
+
 void kernels_in(const KernelsIn& g) {
   for (int64_t i = 0; i < g.count; i += L) {
     const int n = clamp_lane(g.count - i);
-    float part[9][L] = {};
-    for (int q = 0; q < n; ++q) {
-      const float* in = g.in + (i + q) * g.in_step;
-#pragma GCC unroll 9
-      for (int t = 0; t < 9; ++t) part[t][q] = in[g.at[t]];
-    }
+    VF taps[9];
+    load_kernels(g, i, n, taps);
+    if (g.flip_h) swap(taps[0], taps[6]), swap(taps[1], taps[7]), swap(taps[2], taps[8]);
+    if (g.flip_w) swap(taps[0], taps[2]), swap(taps[3], taps[5]), swap(taps[6], taps[8]);
     VF rows[3][4];
 #pragma GCC unroll 3
-    for (int q = 0; q < 3; ++q) kernel_transform(load(part[q]), load(part[3 + q]), load(part[6 + q]), rows[q]);
+    for (int q = 0; q < 3; ++q) kernel_transform(taps[q], taps[3 + q], taps[6 + q], rows[q]);
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
       VF v[4];
@@ -276,6 +300,28 @@ PYDL_INLINE void sums_transform(const VF* s, VF* out) {
   out[2] = p + s[3];
 }
 
+PYDL_INLINE void store_kernels(const KernelsOut& g, int64_t i, int n, const VF* taps) {
+  float* out = g.out + i * g.out_step;
+  if constexpr (L >= 9) {
+    VF rows[L] = {};
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) rows[t] = taps[t];
+    transpose<L>(rows);
+#pragma GCC unroll 16
+    for (int q = 0; q < L; ++q) {
+      if (q < n) store_part(out + q * g.out_step, rows[q], 9);
+    }
+  } else {
+    float part[9][L];
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) store(part[t], taps[t]);
+    for (int q = 0; q < n; ++q) {
+#pragma GCC unroll 9
+      for (int t = 0; t < 9; ++t) out[q * g.out_step + t] = part[t][q];
+    }
+  }
+}
+
 bool kernels_out(const KernelsOut& g) {
   VF zeros{};
   for (int64_t i = 0; i < g.count; i += L) {
@@ -289,21 +335,12 @@ bool kernels_out(const KernelsOut& g) {
       sums_transform(s, r);
       rows[0][q] = r[0], rows[1][q] = r[1], rows[2][q] = r[2];
     }
-    float part[9][L];
+    VF taps[9];
 #pragma GCC unroll 3
-    for (int r = 0; r < 3; ++r) {
-      VF taps[3];
-      sums_transform(rows[r], taps);
-#pragma GCC unroll 3
-      for (int q = 0; q < 3; ++q) {
-        zeros = zeros + taps[q] * VF{};
-        store(part[3 * r + q], taps[q]);
-      }
-    }
-    for (int q = 0; q < n; ++q) {
+    for (int r = 0; r < 3; ++r) sums_transform(rows[r], taps + 3 * r);
 #pragma GCC unroll 9
-      for (int t = 0; t < 9; ++t) g.out[(i + q) * g.out_step + t] = part[t][q];
-    }
+    for (int t = 0; t < 9; ++t) zeros = zeros + taps[t] * VF{};
+    store_kernels(g, i, n, taps);
   }
   return all_finite(zeros);
 }
