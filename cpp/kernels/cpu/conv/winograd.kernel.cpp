@@ -1,6 +1,7 @@
 #include "kernels/conv/winograd.h"
 
-#include "kernels/cpu/matmul/vec.h"
+#include "kernels/cpu/conv/lanes.h"
+#include "kernels/cpu/conv/winograd_methods.h"
 
 namespace pydl::kernels::conv::PYDL_ISA {
 namespace {
@@ -25,115 +26,112 @@ PYDL_INLINE VF zip_high(VF a, VF b, Indices<I...>) {
   return __builtin_shufflevector(a, b, (L / 2 + I / 2 + I % 2 * L)...);
 }
 
-PYDL_INLINE int clamp_lane(int64_t x) { return static_cast<int>(x < 0 ? 0 : x > L ? L : x); }
-
 // row[x + i] for the places inside [0, width), else 0.
 PYDL_INLINE VF load_inside(const float* row, int64_t x, int64_t width) {
-  if (x >= 0 && x + L <= width) return load(row + x);
-  if (x >= 0) return load_part(row + x, clamp_lane(width - x));
-  float part[L] = {};
-  for (int64_t i = -x; i < L && x + i < width; ++i) part[i] = row[x + i];
-  return load(part);
+  const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
+  if (begin == 0 && end == L) return load(row + x);
+  return begin < end ? load_lanes(row + x, begin, end) : VF{};
 }
 
 // ---- tiles of the input ----------------------------------------------------------------------------------------
 
-// Columns q = 0..3 of the L tiles whose first one begins at x.
-template <bool kDense>
+// out[q][i] = row[x + N i + q] for q < N, N = 1, 2, 4 or 8.
+template <int N>
+PYDL_INLINE void split_columns(const float* row, int64_t x, int64_t width, VF* out) {
+  if constexpr (N == 1) {
+    out[0] = load_inside(row, x, width);
+  } else {
+    VF low[N / 2], high[N / 2];
+    split_columns<N / 2>(row, x, width, low);
+    split_columns<N / 2>(row, x + N / 2 * L, width, high);
+#pragma GCC unroll 4
+    for (int q = 0; q < N / 2; ++q) {
+      out[q] = even(low[q], high[q], Lanes{});
+      out[q + N / 2] = odd(low[q], high[q], Lanes{});
+    }
+  }
+}
+
+// The kSpan columns of L tiles, kApart columns from one tile to the next; columns are kStep apart, or `step` if that is 0.
+template <int kSpan, int kApart, int kStep>
 PYDL_INLINE void tile_columns(const float* row, int64_t x, int64_t step, int64_t width, VF* out) {
-  if (kDense && x >= 0 && x + 2 * L + 2 <= width) {
-    const float* p = row + x;
-    const VF a = load(p), b = load(p + L), c = load(p + 2), d = load(p + L + 2);
-    out[0] = even(a, b, Lanes{});
-    out[1] = odd(a, b, Lanes{});
-    out[2] = even(c, d, Lanes{});
-    out[3] = odd(c, d, Lanes{});
-    return;
+  if constexpr (kStep > 0) {
+    constexpr int kParts = (kSpan + kApart - 1) / kApart, N = kApart * kStep;
+    VF part[kParts][N];
+#pragma GCC unroll 3
+    for (int i = 0; i < kParts; ++i) split_columns<N>(row, x + N * i, width, part[i]);
+#pragma GCC unroll 6
+    for (int q = 0; q < kSpan; ++q) out[q] = part[q / kApart][q % kApart * kStep];
+  } else {
+#pragma GCC unroll 6
+    for (int q = 0; q < kSpan; ++q) {
+      float lane[L];
+      for (int i = 0; i < L; ++i) {
+        const int64_t place = x + step * (kApart * i + q);
+        lane[i] = place >= 0 && place < width ? row[place] : 0.0f;
+      }
+      out[q] = load(lane);
+    }
   }
-  if (kDense) {
-    const VF a = load_inside(row, x, width), b = load_inside(row, x + L, width);
-    const VF c = load_inside(row, x + 2, width), d = load_inside(row, x + L + 2, width);
-    out[0] = even(a, b, Lanes{});
-    out[1] = odd(a, b, Lanes{});
-    out[2] = even(c, d, Lanes{});
-    out[3] = odd(c, d, Lanes{});
-    return;
-  }
-  float first[L + 1], second[L + 1];
-  const auto at = [&](int64_t place) { return place >= 0 && place < width ? row[place] : 0.0f; };
-  for (int i = 0; i <= L; ++i) {
-    first[i] = at(x + step * (2 * i));
-    second[i] = at(x + step * (2 * i + 1));
-  }
-  out[0] = load(first);
-  out[1] = load(second);
-  out[2] = load(first + 1);
-  out[3] = load(second + 1);
 }
 
-// B^T d, in place.
-PYDL_INLINE void input_transform(VF& a, VF& b, VF& c, VF& d) {
-  const VF r0 = a - c, r1 = b + c, r2 = c - b, r3 = d - b;
-  a = r0, b = r1, c = r2, d = r3;
-}
-
-template <bool kDense>
+template <class H, class W, int kStep>
 void tiles_in_as(const TilesIn& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  constexpr int kApart = kW.results * kW.stride;
   for (int64_t c = 0; c < g.count; ++c) {
     float* out = g.out + c * g.out_step;
     for (int64_t j = 0; j < g.len; j += L) {
-      VF v[4][4];
-#pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) {
-        if (g.in[r]) {
-          tile_columns<kDense>(g.in[r] + c * g.in_step, g.x + 2 * j * g.step, g.step, g.width, v[r]);
-        } else {
-          v[r][0] = v[r][1] = v[r][2] = v[r][3] = VF{};
-        }
+      VF rows[kW.planes][kH.span];  // the columns are transformed as they come
+#pragma GCC unroll 6
+      for (int r = 0; r < kH.span; ++r) {
+        VF d[kW.span] = {}, v[kW.planes];
+        if (g.in[r]) tile_columns<kW.span, kApart, kStep>(g.in[r] + c * g.in_step, g.x + kApart * j * g.step, g.step, g.width, d);
+        W::input(d, v);
+#pragma GCC unroll 7
+        for (int q = 0; q < kW.planes; ++q) rows[q][r] = v[q];
       }
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q) input_transform(v[0][q], v[1][q], v[2][q], v[3][q]);
-#pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) {
-        input_transform(v[r][0], v[r][1], v[r][2], v[r][3]);
-#pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q) store(out + (4 * r + q) * g.plane_step + j, v[r][q]);
+#pragma GCC unroll 7
+      for (int q = 0; q < kW.planes; ++q) {
+        VF v[kH.planes];
+        H::input(rows[q], v);
+#pragma GCC unroll 7
+        for (int r = 0; r < kH.planes; ++r) store(out + (kW.planes * r + q) * g.plane_step + j, v[r]);
       }
     }
   }
 }
 
-void tiles_in(const TilesIn& g) { g.step == 1 ? tiles_in_as<true>(g) : tiles_in_as<false>(g); }
+template <class H, class W>
+void tiles_in(const TilesIn& g) {
+  if (g.step == 1) return tiles_in_as<H, W, 1>(g);
+  if constexpr (W::kMethod.stride == 1) {  // others are not dilated
+    g.step == 2 ? tiles_in_as<H, W, 2>(g) : tiles_in_as<H, W, 0>(g);
+  }
+}
 
 // ---- results ---------------------------------------------------------------------------------------------------
 
-// A^T m.
-PYDL_INLINE VF sum_first(VF a, VF b, VF c) { return a + b + c; }
-PYDL_INLINE VF sum_second(VF b, VF c, VF d) { return b - c + d; }
-
-// Results at columns x + step * (2 j) from `first` and x + step * (2 j + 1) from `second`, for tiles [0, len).
-template <bool kDense>
-PYDL_INLINE void write_columns(float* row, int64_t x, int64_t step, int64_t width, int64_t len, VF first, VF second) {
-  if constexpr (kDense) {
-    const int64_t most = 2 * len, room = width - x, n = most < room ? most : room;
-    const VF low = zip_low(first, second, Lanes{}), high = zip_high(first, second, Lanes{});
-    if (n >= 2 * L) {
-      store(row + x, low);
-      store(row + x + L, high);
-    } else {
-      store_part(row + x, low, clamp_lane(n));
-      if (n > L) store_part(row + x + L, high, clamp_lane(n - L));
+// Results of L tiles, the first `columns` of them, to row[x + step * r].
+template <int kResults>
+PYDL_INLINE void write_columns(float* row, int64_t step, int64_t columns, const VF* y) {
+  if (step == 1) {
+    VF flat[kResults] = {y[0]};
+    if constexpr (kResults == 2) flat[0] = zip_low(y[0], y[1], Lanes{}), flat[1] = zip_high(y[0], y[1], Lanes{});
+#pragma GCC unroll 2
+    for (int i = 0; i < kResults; ++i) {
+      if (columns >= (i + 1) * L) {
+        store(row + i * L, flat[i]);
+      } else if (columns > i * L) {
+        store_part(row + i * L, flat[i], static_cast<int>(columns - i * L));
+      }
     }
-  } else {
-    float a[L], b[L];
-    store(a, first);
-    store(b, second);
-    for (int64_t i = 0; i < L && i < len; ++i) {
-      const int64_t at = x + step * 2 * i;
-      if (at < width) row[at] = a[i];
-      if (at + step < width) row[at + step] = b[i];
-    }
+    return;
   }
+  float lane[kResults][L];
+#pragma GCC unroll 2
+  for (int i = 0; i < kResults; ++i) store(lane[i], y[i]);
+  for (int64_t r = 0; r < columns; ++r) row[r * step] = lane[r % kResults][r / kResults];
 }
 
 PYDL_INLINE VF first_lanes(VF v, int n) {
@@ -151,41 +149,48 @@ PYDL_INLINE bool all_finite(VF zeros) {
   return sum == 0;
 }
 
-template <bool kDense>
-bool tiles_out_as(const TilesOut& g) {
+template <class H, class W>
+bool tiles_out(const TilesOut& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
   VF zeros{};
   for (int64_t c = 0; c < g.count; ++c) {
     const float* in = g.in + c * g.in_step;
     const VF bias = splat(g.bias ? g.bias[c] : 0.0f);
     for (int64_t j = 0; j < g.len; j += L) {
-      VF top[4], bottom[4];
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q) {
-        const float* m = in + q * g.plane_step + j;
-        const VF a = load(m), b = load(m + 4 * g.plane_step), d = load(m + 8 * g.plane_step), e = load(m + 12 * g.plane_step);
-        top[q] = sum_first(a, b, d);
-        bottom[q] = sum_second(b, d, e);
-      }
-      VF y[2][2] = {{sum_first(top[0], top[1], top[2]), sum_second(top[1], top[2], top[3])},
-                    {sum_first(bottom[0], bottom[1], bottom[2]), sum_second(bottom[1], bottom[2], bottom[3])}};
-      const int64_t len = g.len - j, x = g.x + 2 * j * g.step;
+      VF rows[kH.results][kW.planes];
+#pragma GCC unroll 7
+      for (int q = 0; q < kW.planes; ++q) {
+        VF m[kH.planes], y[kH.results];
+#pragma GCC unroll 7
+        for (int r = 0; r < kH.planes; ++r) m[r] = load(in + (kW.planes * r + q) * g.plane_step + j);
+        H::result(m, y);
 #pragma GCC unroll 2
-      for (int r = 0; r < 2; ++r) {
+        for (int r = 0; r < kH.results; ++r) rows[r][q] = y[r];
+      }
+      const int64_t left = g.len - j, first = j * kW.results;
+      const int64_t in_tiles = (left < L ? left : L) * kW.results, room = g.columns - first;
+      const int64_t columns = in_tiles < room ? in_tiles : room;
+#pragma GCC unroll 2
+      for (int r = 0; r < kH.results; ++r) {
         if (!g.out[r]) continue;
-        write_columns<kDense>(g.out[r] + c * g.out_step, x, g.step, g.width, len, y[r][0] + bias, y[r][1] + bias);
-        const VF zero = y[r][0] * VF{} + y[r][1] * VF{};
-        zeros = zeros + (len >= L ? zero : first_lanes(zero, static_cast<int>(len)));
+        VF y[kW.results], zero{};
+        W::result(rows[r], y);
+#pragma GCC unroll 2
+        for (int q = 0; q < kW.results; ++q) {
+          zero = zero + y[q] * VF{};
+          y[q] = y[q] + bias;
+        }
+        zeros = zeros + (left >= L ? zero : first_lanes(zero, static_cast<int>(left)));
+        write_columns<kW.results>(g.out[r] + c * g.out_step + g.x + first * g.step, g.step, columns, y);
       }
     }
   }
   return all_finite(zeros);
 }
 
-bool tiles_out(const TilesOut& g) { return g.step == 1 ? tiles_out_as<true>(g) : tiles_out_as<false>(g); }
-
 // ---- tiles of the gradient -------------------------------------------------------------------------------------
 
-// L columns from x on, as they are met in tiles: vectors of channels.
+// L columns from x on as vectors of channels.
 PYDL_INLINE void gradient_columns(const TilesOfGradient& g, const float* row, int64_t c, int64_t x, VF* out) {
   const int64_t channels = g.count - c;
 #pragma GCC unroll 16
@@ -203,33 +208,45 @@ PYDL_INLINE void gradient_columns(const TilesOfGradient& g, const float* row, in
   transpose<L>(out);
 }
 
+template <class H, class W>
 void tiles_of_gradient(const TilesOfGradient& g) {
-  constexpr int kTiles = L / 2;
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  constexpr int kTiles = L / kW.results;
   for (int64_t c = 0; c < g.count; c += L) {
     VF sum{};
     float* panel = g.out + c / g.panel * g.panel_step + c % g.panel;
     for (int64_t j = 0; j < g.len; j += kTiles) {
-      VF top[L], bottom[L];
-      const int64_t x = g.x + 2 * j * g.step;
-      gradient_columns(g, g.in[0] + c * g.in_step, c, x, top);
-      gradient_columns(g, g.in[1] ? g.in[1] + c * g.in_step : nullptr, c, x, bottom);
+      VF in[kH.results][L];
+      for (int r = 0; r < kH.results; ++r) {
+        gradient_columns(g, g.in[r] ? g.in[r] + c * g.in_step : nullptr, c, g.x + kW.results * j * g.step, in[r]);
+      }
       const int64_t tiles = g.len - j < kTiles ? g.len - j : kTiles;
       for (int64_t t = 0; t < tiles; ++t) {
-        const VF a = top[2 * t], b = top[2 * t + 1], d = bottom[2 * t], e = bottom[2 * t + 1];
-        const VF rows[4][2] = {{a, b}, {a + d, b + e}, {a - d, b - e}, {d, e}};
-        float* out = panel + (j + t) * g.panel;
-#pragma GCC unroll 4
-        for (int r = 0; r < 4; ++r) {
-          store(out + (4 * r) * g.plane_step, rows[r][0]);
-          store(out + (4 * r + 1) * g.plane_step, rows[r][0] + rows[r][1]);
-          store(out + (4 * r + 2) * g.plane_step, rows[r][0] - rows[r][1]);
-          store(out + (4 * r + 3) * g.plane_step, rows[r][1]);
+        VF columns[kW.results][kH.planes];
+#pragma GCC unroll 2
+        for (int q = 0; q < kW.results; ++q) {
+          VF y[kH.results];
+#pragma GCC unroll 2
+          for (int r = 0; r < kH.results; ++r) {
+            y[r] = in[r][kW.results * t + q];
+            sum = sum + y[r];
+          }
+          H::gradient(y, columns[q]);
         }
-        sum = sum + (rows[1][0] + rows[1][1]);
+        float* out = panel + (j + t) * g.panel;
+#pragma GCC unroll 7
+        for (int r = 0; r < kH.planes; ++r) {
+          VF y[kW.results], m[kW.planes];
+#pragma GCC unroll 2
+          for (int q = 0; q < kW.results; ++q) y[q] = columns[q][r];
+          W::gradient(y, m);
+#pragma GCC unroll 7
+          for (int q = 0; q < kW.planes; ++q) store(out + (kW.planes * r + q) * g.plane_step, m[q]);
+        }
       }
     }
     if (g.sums) {
-      const int n = clamp_lane(g.count - c);
+      const int n = clamp_lane(g.count - c, L);
       store_part(g.sums + c, load_part(g.sums + c, n) + sum, n);
     }
   }
@@ -237,116 +254,108 @@ void tiles_of_gradient(const TilesOfGradient& g) {
 
 // ---- kernels ---------------------------------------------------------------------------------------------------
 
-// G g.
-PYDL_INLINE void kernel_transform(VF a, VF b, VF c, VF* out) {
-  const VF half = splat(0.5f), ends = a + c;
-  out[0] = a;
-  out[1] = half * (ends + b);
-  out[2] = half * (ends - b);
-  out[3] = c;
-}
-
-// The nine weights of n kernels as vectors of kernels.
+// The taps of n kernels as vectors of kernels.
+template <int kTaps>
 PYDL_INLINE void load_kernels(const KernelsIn& g, int64_t i, int n, VF* taps) {
   const float* in = g.in + i * g.in_step;
-  if constexpr (L >= 9) {
+  int64_t last = 0;
+  for (int t = 0; t < kTaps; ++t) last = last > g.at[t] ? last : g.at[t];
+  if (L == 16 && last < L) {  // a kernel fits into a vector
     VF rows[L];
 #pragma GCC unroll 16
-    for (int q = 0; q < L; ++q) rows[q] = q < n ? load_part(in + q * g.in_step, 9) : VF{};
+    for (int q = 0; q < L; ++q) rows[q] = q < n ? load_part(in + q * g.in_step, static_cast<int>(last + 1)) : VF{};
     transpose<L>(rows);
-#pragma GCC unroll 9
-    for (int t = 0; t < 9; ++t) taps[t] = rows[t];
-  } else {
-    float part[9][L] = {};
-    for (int q = 0; q < n; ++q) {
-#pragma GCC unroll 9
-      for (int t = 0; t < 9; ++t) part[t][q] = in[q * g.in_step + t];
-    }
-#pragma GCC unroll 9
-    for (int t = 0; t < 9; ++t) taps[t] = load(part[t]);
+    for (int t = 0; t < kTaps; ++t) taps[t] = rows[g.at[t]];
+    return;
+  }
+  for (int t = 0; t < kTaps; ++t) {
+    float lane[L] = {};
+    for (int q = 0; q < n; ++q) lane[q] = in[q * g.in_step + g.at[t]];
+    taps[t] = load(lane);
   }
 }
 
-PYDL_INLINE void swap(VF& a, VF& b) {
-  const VF c = a;
-  a = b, b = c;
-}
-
+template <class H, class W>
 void kernels_in(const KernelsIn& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
   for (int64_t i = 0; i < g.count; i += L) {
-    const int n = clamp_lane(g.count - i);
-    VF taps[9];
-    load_kernels(g, i, n, taps);
-    if (g.flip_h) swap(taps[0], taps[6]), swap(taps[1], taps[7]), swap(taps[2], taps[8]);
-    if (g.flip_w) swap(taps[0], taps[2]), swap(taps[3], taps[5]), swap(taps[6], taps[8]);
-    VF rows[3][4];
-#pragma GCC unroll 3
-    for (int q = 0; q < 3; ++q) kernel_transform(taps[q], taps[3 + q], taps[6 + q], rows[q]);
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) {
-      VF v[4];
-      kernel_transform(rows[0][r], rows[1][r], rows[2][r], v);
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q) store_part(g.out + (4 * r + q) * g.plane_step + i, v[q], n);
+    const int n = clamp_lane(g.count - i, L);
+    VF taps[kH.taps * kW.taps], rows[kW.planes][kH.taps];
+    load_kernels<kH.taps * kW.taps>(g, i, n, taps);
+#pragma GCC unroll 5
+    for (int r = 0; r < kH.taps; ++r) {
+      VF u[kW.planes];
+      W::kernel(taps + kW.taps * r, u);
+#pragma GCC unroll 7
+      for (int q = 0; q < kW.planes; ++q) rows[q][r] = u[q];
+    }
+#pragma GCC unroll 7
+    for (int q = 0; q < kW.planes; ++q) {
+      VF u[kH.planes];
+      H::kernel(rows[q], u);
+#pragma GCC unroll 7
+      for (int r = 0; r < kH.planes; ++r) store_part(g.out + (kW.planes * r + q) * g.plane_step + i, u[r], n);
     }
   }
 }
 
-// G^T s.
-PYDL_INLINE void sums_transform(const VF* s, VF* out) {
-  const VF half = splat(0.5f), p = half * (s[1] + s[2]), m = half * (s[1] - s[2]);
-  out[0] = s[0] + p;
-  out[1] = m;
-  out[2] = p + s[3];
-}
-
+template <int kTaps>
 PYDL_INLINE void store_kernels(const KernelsOut& g, int64_t i, int n, const VF* taps) {
   float* out = g.out + i * g.out_step;
-  if constexpr (L >= 9) {
+  if constexpr (L == 16 && kTaps <= L) {
     VF rows[L] = {};
-#pragma GCC unroll 9
-    for (int t = 0; t < 9; ++t) rows[t] = taps[t];
+#pragma GCC unroll 16
+    for (int t = 0; t < kTaps; ++t) rows[t] = taps[t];
     transpose<L>(rows);
 #pragma GCC unroll 16
     for (int q = 0; q < L; ++q) {
-      if (q < n) store_part(out + q * g.out_step, rows[q], 9);
+      if (q < n) store_part(out + q * g.out_step, rows[q], kTaps);
     }
   } else {
-    float part[9][L];
-#pragma GCC unroll 9
-    for (int t = 0; t < 9; ++t) store(part[t], taps[t]);
-    for (int q = 0; q < n; ++q) {
-#pragma GCC unroll 9
-      for (int t = 0; t < 9; ++t) out[q * g.out_step + t] = part[t][q];
+    for (int t = 0; t < kTaps; ++t) {
+      float lane[L];
+      store(lane, taps[t]);
+      for (int q = 0; q < n; ++q) out[q * g.out_step + t] = lane[q];
     }
   }
 }
 
+template <class H, class W>
 bool kernels_out(const KernelsOut& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
   VF zeros{};
   for (int64_t i = 0; i < g.count; i += L) {
-    const int n = clamp_lane(g.count - i);
-    VF rows[3][4];
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) {
-      VF s[4], r[3];
-#pragma GCC unroll 4
-      for (int p = 0; p < 4; ++p) s[p] = load_part(g.in + (4 * p + q) * g.plane_step + i, n);
-      sums_transform(s, r);
-      rows[0][q] = r[0], rows[1][q] = r[1], rows[2][q] = r[2];
+    const int n = clamp_lane(g.count - i, L);
+    VF rows[kH.taps][kW.planes], taps[kH.taps * kW.taps];
+#pragma GCC unroll 7
+    for (int q = 0; q < kW.planes; ++q) {
+      VF s[kH.planes], r[kH.taps];
+#pragma GCC unroll 7
+      for (int p = 0; p < kH.planes; ++p) s[p] = load_part(g.in + (kW.planes * p + q) * g.plane_step + i, n);
+      H::sums(s, r);
+#pragma GCC unroll 5
+      for (int t = 0; t < kH.taps; ++t) rows[t][q] = r[t];
     }
-    VF taps[9];
-#pragma GCC unroll 3
-    for (int r = 0; r < 3; ++r) sums_transform(rows[r], taps + 3 * r);
-#pragma GCC unroll 9
-    for (int t = 0; t < 9; ++t) zeros = zeros + taps[t] * VF{};
-    store_kernels(g, i, n, taps);
+#pragma GCC unroll 5
+    for (int r = 0; r < kH.taps; ++r) W::sums(rows[r], taps + kW.taps * r);
+#pragma GCC unroll 25
+    for (int t = 0; t < kH.taps * kW.taps; ++t) zeros = zeros + taps[t] * VF{};
+    store_kernels<kH.taps * kW.taps>(g, i, n, taps);
   }
   return all_finite(zeros);
 }
 
+template <class H, class W>
+constexpr WinogradKernels kernels_of() {
+  return {tiles_in<H, W>, tiles_out<H, W>, tiles_of_gradient<H, W>, kernels_in<H, W>, kernels_out<H, W>};
+}
+
 }  // namespace
 
-constinit const WinogradTable winograd = {tiles_in, tiles_out, tiles_of_gradient, kernels_in, kernels_out};
+// In the order of kSchemes.
+constinit const WinogradTable winograd = {{kernels_of<ThreeTaps, ThreeTaps>(), kernels_of<TwoTaps, TwoTaps>(),
+                                           kernels_of<FiveTaps, FiveTaps>(), kernels_of<ThreeTapsBy2, ThreeTapsBy2>(),
+                                           kernels_of<FourTapsBy2, FourTapsBy2>(), kernels_of<OneTap, ThreeTaps>(),
+                                           kernels_of<OneTap, FiveTaps>()}};
 
 }  // namespace pydl::kernels::conv::PYDL_ISA
