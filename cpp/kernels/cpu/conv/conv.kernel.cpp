@@ -278,6 +278,13 @@ void write_runs(const WriteRuns<T>& g) {
       const Run& run = g.runs[i];
       const T* from = g.in + r * g.in_row + run.from;
       T* to = g.out + r * g.out_row + run.to;
+      if (g.step == 2) {
+        for (int64_t x = 0; x < run.len; x += L) {
+          const int n = clamp_lane(run.len - x, L);
+          store_spread<T>(to + 2 * x, load_part(from + x, n), n);
+        }
+        continue;
+      }
       if (g.step != 1) {
         for (int64_t x = 0; x < run.len; ++x) to[x * g.step] = from[x];
         continue;
