@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "kernels/matmul/gemm.h"
+#include "ops/conv/depthwise.h"
 #include "ops/conv/pass.h"
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
@@ -232,6 +233,7 @@ void run(const Pass<T>& p) {
   if constexpr (sizeof(T) == 4) {
     if (run_winograd(p)) return;
   }
+  if (p.channels == 1 && p.rows == 1) return run_depthwise(p);
   const Cut cut = cut_of(p);
   const Bands bands(p.gather, cut.pixels, cut.direct);
   const int64_t work = p.gather.batch * p.gather.grid[0] * p.gather.grid[1] * p.gather.grid[2] * p.gather.tap_count() * p.channels;
