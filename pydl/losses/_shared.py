@@ -19,7 +19,7 @@ from pydl.nn import Module
 Reduction = Literal["none", "mean", "sum"]
 MeanOrSum = Literal["mean", "sum"]
 P = ParamSpec("P")
-_HALF = (pydl.float16, pydl.bfloat16)
+HALF = (pydl.float16, pydl.bfloat16)
 
 
 class _Checks:
@@ -64,34 +64,35 @@ class _Checks:
                 raise TypeError(f"{self.name}(): {name} must be a floating-point tensor, got {first.dtype}")
 
 
-def _widen(value: Any) -> Any:
-    return value.float() if isinstance(value, Tensor) and value.dtype in _HALF else value
+def widen(value: Any) -> Any:
+    """A tensor of 16-bit floats as float32, anything else as it is."""
+    return value.float() if isinstance(value, Tensor) and value.dtype in HALF else value
 
 
 @overload
-def functional(function: Callable[P, Tensor], *, widen: bool = True) -> Callable[P, Tensor]: ...
+def functional(function: Callable[P, Tensor], *, widening: bool = True) -> Callable[P, Tensor]: ...
 @overload
 def functional(
-    function: None = None, *, widen: bool = True
+    function: None = None, *, widening: bool = True
 ) -> Callable[[Callable[P, Tensor]], Callable[P, Tensor]]: ...
-def functional(function: Any = None, *, widen: bool = True) -> Any:
+def functional(function: Any = None, *, widening: bool = True) -> Any:
     """Checks options against ``Literal`` annotations and tensors against ``Tensor``; 16-bit floats are computed in
     float32.
 
-    The result has the dtype of the first tensor. ``widen=False``: the function sees to the dtypes itself.
+    The result has the dtype of the first tensor. ``widening=False``: the function sees to the dtypes itself.
     """
     if function is None:
-        return functools.partial(functional, widen=widen)
-    checks = _Checks(function, widen)
+        return functools.partial(functional, widening=widening)
+    checks = _Checks(function, widening)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Tensor:
         checks.call(args, kwargs)
         tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor)]
-        if not widen or not any(t.dtype in _HALF for t in tensors):
+        if not checks.floating or not any(t.dtype in HALF for t in tensors):
             return function(*args, **kwargs)
-        result = function(*map(_widen, args), **{k: _widen(v) for k, v in kwargs.items()})
-        return result.to(tensors[0].dtype) if tensors[0].dtype in _HALF else result
+        result = function(*map(widen, args), **{k: widen(v) for k, v in kwargs.items()})
+        return result.to(tensors[0].dtype) if tensors[0].dtype in HALF else result
 
     call.checks = checks  # type: ignore[attr-defined]
     return call
@@ -310,9 +311,11 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
 
 
 def safe_log(p: Tensor) -> Tensor:
-    """The logarithm of probabilities, at least -100 as in `nn.BCELoss`, with derivative 0 below that."""
-    small = p <= 0
-    return p.masked_fill(small, 1).log().clamp_min(-100).masked_fill(small, -100)
+    """The logarithm of probabilities, at least -100 as in `nn.BCELoss`, with derivative 0 below that, and where 1 / p
+    may be infinite.
+    """
+    small = p < pydl.finfo(p.dtype).tiny
+    return pydl.where(small, p.detach().log().clamp_min(-100), p.masked_fill(small, 1).log().clamp_min(-100))
 
 
 def xlogx(p: Tensor) -> Tensor:
