@@ -23,6 +23,17 @@ def test_neighbours_are_differentiable() -> None:
     assert pydl.equal(plain[1], recorded[1]) and pydl.allclose(plain[0], recorded[0])
 
 
+def test_the_derivative_of_neighbours_takes_no_table() -> None:
+    """A table of all pairs would be 300 MB."""
+    x, y = pydl.rand(1, 5000, 3, requires_grad=True), pydl.rand(1, 5000, 3, requires_grad=True)
+    pydl.reset_peak_memory_stats()
+    before = pydl.memory_stats()
+    geometric.knn(x, y, 2)[0].sum().backward()
+    after = pydl.memory_stats()
+    key = next(k for k in after if "peak" in k)
+    assert after[key] - before[key] < 5e6
+
+
 @pytest.mark.parametrize("dtype", [pydl.float16, pydl.bfloat16, pydl.float32, pydl.float64])
 def test_dtypes(dtype: Any) -> None:
     pydl.manual_seed(0)
