@@ -107,6 +107,7 @@ class Loss(Module):
 
     _function: Callable[..., Tensor]
     _options: tuple[inspect.Parameter, ...] = ()
+    _sizes: tuple[str, ...] = ()  # what the constructor takes in front of the options
 
     def __init_subclass__(cls, of: Callable[..., Tensor] | None = None, takes: int = 2, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -116,7 +117,8 @@ class Loss(Module):
         cls._function = staticmethod(of)
         cls._options = tuple(parameters[takes:])
         this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        signature = inspect.Signature([this, *cls._options], return_annotation=None)
+        sizes = [this.replace(name=name, annotation="int") for name in cls._sizes]
+        signature = inspect.Signature([this, *sizes, *cls._options], return_annotation=None)
 
         if "__init__" not in vars(cls):
 
@@ -127,7 +129,10 @@ class Loss(Module):
                 except TypeError as error:
                     raise TypeError(f"{cls.__name__}(): {error}") from None
                 bound.apply_defaults()
-                self._set_options({k: v for k, v in bound.arguments.items() if k != "self"})
+                given = {k: v for k, v in bound.arguments.items() if k != "self"}
+                if cls._sizes:
+                    self._make(*(given.pop(name) for name in cls._sizes))
+                self._set_options(given)
 
             cls.__init__ = _described(__init__, cls, signature)  # type: ignore[assignment]
         if cls.forward is Loss.forward:
@@ -141,6 +146,10 @@ class Loss(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The loss."""
         return self._function(*args, **kwargs, **self._chosen())
+
+    def _make(self, *sizes: int) -> None:
+        """Parameters of these sizes."""
+        raise NotImplementedError
 
     def _set_options(self, options: dict[str, Any]) -> None:
         checks: _Checks = self._function.checks  # type: ignore[attr-defined]
