@@ -164,7 +164,7 @@ class GCNConv(MessagePassing):
 
     Args:
         in_channels, out_channels: features per node.
-        improved: adds 2 I instead.
+        improved: adds 2 I instead (as in the paper; PyTorch Geometric does so only where edge_weight is given).
         cached: keeps the normalised edges of the first call, for one and the same graph.
         add_self_loops: default as `normalize`. Loops that are there keep their weight and are not doubled.
         normalize: False leaves :math:`A X W^T + b`.

@@ -388,3 +388,14 @@ def test_half_precision_is_added_up_in_float32(dtype, precision):
     assert (delta.float().abs() < precision * 20).all()
     smooth = attribution.SmoothGrad(cubes).attribute(x, target=0, n_samples=400, stdevs=0.0)
     assert smooth.dtype == dtype and pydl.allclose(smooth.float(), 3 * x.float() ** 2, rtol=precision, atol=precision)
+
+
+@pytest.mark.parametrize(
+    "method, want", [("riemann_left", 0.0), ("riemann_middle", 0.5), ("riemann_right", 1.0), ("riemann_trapezoid", 0.5)]
+)
+def test_rules_of_quadrature(method, want):
+    """The gradient 2 t of t^2 at n places: left and right of each part, in its middle, or at both ends, halved."""
+    n = 5
+    got = attribution.IntegratedGradients(lambda x: (x**2).sum(1)).attribute(pydl.ones(1, 1), n_steps=n, method=method)
+    error = 0.0 if want == 0.5 else (1.0 if want else -1.0) / n
+    assert got.item() == pytest.approx(1 + error, rel=1e-5)

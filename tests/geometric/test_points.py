@@ -44,6 +44,19 @@ def test_dtypes(dtype: Any) -> None:
     assert geometric.ball_query(0.2, 4, x, x[:, :6]).shape == (1, 6, 4)
 
 
+def test_neighbours_do_not_depend_on_threads() -> None:
+    x, y = pydl.rand(3, 700, 3), pydl.rand(3, 901, 3)
+    threads, found = pydl.get_num_threads(), []
+    try:
+        for count in (1, 2, 3, 4):
+            pydl.set_num_threads(count)
+            near = [t for k in (1, 5) for t in geometric.knn(x, y, k)]
+            found.append([*near, geometric.ball_query(0.1, 6, x, y), geometric.farthest_point_sample(x, 300)])
+    finally:
+        pydl.set_num_threads(threads)
+    assert all(pydl.equal(a, b) for other in found[1:] for a, b in zip(found[0], other))
+
+
 def test_undefined_coordinates() -> None:
     x = pydl.rand(1, 70, 3)
     x[0, 3] = float("nan")
