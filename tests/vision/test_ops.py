@@ -319,3 +319,47 @@ def test_points() -> None:
     assert corner == pytest.approx([-1, 1])
     x = pydl.randn(1, 2, 3, 3, dtype=pydl.float64, requires_grad=True)
     assert gradcheck(ops.spatial_soft_argmax2d, [x])
+
+
+def test_points_of_halves_keep_their_places() -> None:
+    """float16 has no odd numbers beyond 2048."""
+    maps = pydl.zeros(1, 1, 4, 4)
+    maps[0, 0, 1, 2] = 1.0
+    rois = pydl.tensor([[3000.0, 5000, 3004, 5004]])
+    for dtype in (pydl.float16, pydl.bfloat16):
+        points, scores = ops.heatmaps_to_keypoints(maps.to(dtype), rois)
+        assert points.dtype == scores.dtype == pydl.float32
+        assert points[0, 0].tolist() == [3002.5, 5001.5, 1]
+    assert ops.heatmaps_to_keypoints(maps.double(), rois)[0].dtype == pydl.float64
+    with pytest.raises(pydl.ShapeError):
+        ops.heatmaps_to_keypoints(maps, pydl.tensor([[0.0, 0, math.inf, 4]]))
+
+
+def test_groups_may_be_numbers_of_any_kind() -> None:
+    boxes = pydl.tensor([[0.0, 0, 4, 4], [0, 0, 4, 3], [0, 0, 4, 4]])
+    scores = pydl.tensor([0.5, 0.9, 0.7])
+    assert ops.batched_nms(boxes, scores, pydl.tensor([0.25, 0.75, 0.25]), 0.5).tolist() == [1, 2]
+    assert ops.batched_nms(boxes, scores, pydl.tensor([True, False, True]), 0.5).tolist() == [1, 2]
+    assert ops.batched_nms(boxes[:0], scores[:0], pydl.zeros(0), 0.5).shape == (0,)
+
+
+def test_samples_beyond_the_map_count_zero() -> None:
+    """Those up to the map's size are its last row; those of a longer region are nothing, they do not repeat it."""
+    x = pydl.full((1, 1, 4, 4), 8.0)
+    rows = pydl.tensor([[0.0, 0, 3.5, 4, 4.5]])  # rows at 3.625, 3.875, 4.125, 4.375
+    assert ops.roi_align(x, rows, (4, 1), sampling_ratio=1)[0, 0, :, 0].tolist() == [8, 8, 0, 0]
+    rows = pydl.tensor([[0.0, 0, -1.5, 4, 0.5]])  # -1.25, -0.75, -0.25, 0.25
+    assert ops.roi_align(x, rows, (4, 1), sampling_ratio=1)[0, 0, :, 0].tolist() == [0, 8, 8, 8]
+
+
+def test_regions_of_very_many_bins() -> None:
+    x = RNG.standard_normal((1, 2, 3, 40))
+    got = ops.roi_align(pydl.tensor(x), pydl.tensor([[0.0, 2.0, 0, 33.0, 2]], dtype=pydl.float64), (300, 700), 1.0, 1)
+    places = 2 + 31 * (np.arange(700) + 0.5) / 700
+    along = np.stack([[np.interp(places, np.arange(40), row) for row in plane] for plane in x[0]])
+    down = 2 * (np.arange(300) + 0.5) / 300
+    expected = np.stack([np.stack([np.interp(down, np.arange(3), c) for c in plane.T], 1) for plane in along])
+    np.testing.assert_allclose(got[0].numpy(), expected, rtol=1e-9, atol=1e-12)
+    pooled = ops.ps_roi_pool(pydl.ones(1, 600, 5, 5), pydl.tensor([[0.0, 0, 0, 4, 4]]), (300, 2))
+    assert pooled.shape == (1, 1, 300, 2)
+    assert (pooled == 1).all()

@@ -288,8 +288,8 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
-    """`nms` inside each group alone: boxes (N, 4), scores (N,), integers `idxs` (N,); the kept indices of all groups
-    by falling score.
+    """`nms` inside each group of equal `idxs` alone: boxes (N, 4), scores (N,), idxs (N,); the kept indices of all
+    groups by falling score.
 
     Raises ShapeError for other sizes.
 
@@ -298,6 +298,8 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
         >>> pydl.vision.ops.batched_nms(boxes, pydl.tensor([0.5, 0.9, 0.7]), pydl.tensor([0, 1, 0]), 0.5)
         tensor([1, 2, 0])
     """
+    if idxs.is_floating_point():  # groups by equal values, as by adding them to the boxes
+        idxs = idxs.unique(return_inverse=True)[1]
     return pydl._nms(boxes, scores, float(iou_threshold), idxs)
 
 
