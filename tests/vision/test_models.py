@@ -4,6 +4,7 @@ hand."""
 from __future__ import annotations
 
 import doctest
+import re
 from typing import Any
 
 import numpy as np
@@ -221,3 +222,40 @@ def test_similarity_of_points() -> None:
         pck(args[0], args[1][:2], args[2], norm)
     with pytest.raises(pydl.ShapeError, match="area"):
         oks(*args, norm[:2])
+
+
+def test_files_with_older_keys_or_more_parts() -> None:
+    net = models.DenseNet(8, (2, 2), 16, num_classes=3)
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", key): value
+        for key, value in net.state_dict().items()
+    }
+    assert "features.denseblock1.denselayer2.norm.1.running_mean" in old
+    again = models.DenseNet(8, (2, 2), 16, num_classes=3)
+    again.load_state_dict(old)
+    x = pydl.rand(1, 3, 32, 32)
+    assert pydl.equal(again.eval()(x), net.eval()(x))
+    for name, part in (("googlenet", "aux1.fc1.bias"), ("inception_v3", "AuxLogits.fc.bias")):
+        state = make(name)(num_classes=3, init_weights=False).state_dict()
+        assert part in state
+        alone = make(name)(num_classes=3, init_weights=False, aux_logits=False, weights=state)
+        assert part not in alone.state_dict()
+        with pytest.raises(RuntimeError, match="extra"):
+            make(name)(num_classes=3, init_weights=False, aux_logits=False, weights={**state, "extra.bias": x})
+
+
+def test_dense_layers_computed_twice() -> None:
+    """With `memory_efficient` nothing changes but what is kept for backward."""
+    found = []
+    for efficient in (False, True):
+        pydl.manual_seed(0)
+        net = models.DenseNet(8, (2, 2), 16, num_classes=3, memory_efficient=efficient)
+        out = net(pydl.rand(2, 3, 32, 32))
+        out.square().sum().backward()
+        found.append([out, *(p.grad for p in net.parameters())])
+    assert all(pydl.equal(a, b) for a, b in zip(*found))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "resnet18"])
+def test_no_norm_layer_is_the_default(name: str) -> None:
+    assert set(make(name)(norm_layer=None).state_dict()) == set(make(name)().state_dict())
