@@ -150,7 +150,7 @@ def resize(
         antialias: widen the filter of tensors that get smaller (Pillow always does). Default: ``True``.
 
     Raises:
-        ValueError: sizes or modes that do not exist.
+        ValueError: sizes or modes that do not exist. ShapeError: an image without pixels.
 
     Example:
         >>> import pydl
@@ -184,7 +184,9 @@ def _resize_image(
     if new == old:
         return image
     if image.numel() == 0:
-        return image.reshape(*image.shape[:-2], *new)
+        if 0 in old:
+            raise pydl.ShapeError(f"resize(): the image must have pixels, got sizes {tuple(image.shape)}")
+        return image.new_empty(*image.shape[:-2], *new)
     if mode in (InterpolationMode.BOX, InterpolationMode.HAMMING):
         raise ValueError(f"resize(): interpolation {mode.value!r} is for Pillow images alone")
     exact = image.dtype in (pydl.float32, pydl.float64) or mode in _NEAREST
