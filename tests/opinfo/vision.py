@@ -89,6 +89,35 @@ op(
 )  # fmt: skip
 
 
+def equalized(x: Any) -> Any:
+    planes = []
+    for plane in x.reshape(-1, x.shape[-2] * x.shape[-1]):
+        counts = np.bincount(plane, minlength=256)
+        step = (len(plane) - counts[counts > 0][-1]) // 255
+        if step:
+            plane = np.minimum((np.cumsum(counts) - counts + step // 2) // step, 255).astype(np.uint8)[plane]
+        planes.append(plane)
+    return np.array(planes, np.uint8).reshape(x.shape)
+
+
+op(
+    "private._equalize",
+    equalized,
+    lambda m: (
+        Sample((m.rng.random(size) ** 3 * high).astype(np.uint8))
+        for size, high in [((3, 40, 33), 256), ((2, 2, 17, 18), 90), ((5, 7), 256), ((2, 30, 30), 1), ((0, 3, 3), 1)]
+    ),
+    dtypes=("uint8",),
+    grad=False,
+    torch_name="-",
+    scales=False,
+    errors=[
+        ((np.ones(3, np.uint8),), RuntimeError, "H, W"),
+        ((np.ones((2, 2)),), NotImplementedError, "equalize"),
+    ],
+)
+
+
 def grids(dims: int) -> Any:
     def samples(m: Maker) -> Any:
         sizes = [(2, 1, 3, 2), (1, 2, 2, 3)] if dims == 2 else [(1, 1, 2, 3, 2), (1, 1, 1, 2, 2)]

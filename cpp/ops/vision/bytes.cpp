@@ -12,9 +12,9 @@ namespace pydl::vision {
 
 namespace {
 
-constexpr int64_t kRows = 64;      // turned at a time, so that a step along them is a step across their bytes
+constexpr int64_t kRows = 64;        // turned at a time, so that a step along them is a step across their bytes
 constexpr int64_t kGrain = 1 << 19;  // sums of one byte per thread
-constexpr int kMostBits = 22;      // so that the sums of bytes stay below 2^31
+constexpr int kMostBits = 22;        // so that the sums of bytes stay below 2^31
 
 // The weights in units of 2^-bits, as fine as 16 bits hold them; halves are rounded away from zero.
 struct WholeAxis {
