@@ -6,6 +6,7 @@
 #include "core/parallel.h"
 #include "ops/conv/engine.h"
 #include "ops/conv/tables.h"
+#include "ops/conv/winograd.h"
 #include "ops/matmul/workspace.h"
 
 namespace pydl::conv {
@@ -207,6 +208,9 @@ void run_depthwise(const Grad<T>& p) {
 
 template <class T>
 void backward_weight(const Shape& s, const T* in, const T* out_grad, T* weight_grad, T* bias_grad) {
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_weight(s, in, out_grad, weight_grad, bias_grad)) return;
+  }
   const Gather gather = forward_gather(s);
   const bool depthwise = s.c == 1 && s.o == 1;
   Grad<T> p{s, in, out_grad, weight_grad, bias_grad, Bands(gather, depthwise ? 4096 : gemm_table<T>().kc)};
