@@ -363,3 +363,43 @@ def test_regions_of_very_many_bins() -> None:
     pooled = ops.ps_roi_pool(pydl.ones(1, 600, 5, 5), pydl.tensor([[0.0, 0, 0, 4, 4]]), (300, 2))
     assert pooled.shape == (1, 1, 300, 2)
     assert (pooled == 1).all()
+
+
+@pytest.mark.parametrize("groups, masked", [(1, False), (2, True)])
+def test_deformable_convolution_by_blocks_of_images(groups: int, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same numbers and derivatives, first and second, as in one block; the last block is smaller."""
+    x, w = pydl.randn(5, 4, 4, 3, dtype=pydl.float64), pydl.randn(2, 4 // groups, 2, 2, dtype=pydl.float64)
+    offset, mask = pydl.rand(5, 8, 3, 2, dtype=pydl.float64), pydl.rand(5, 4, 3, 2, dtype=pydl.float64)
+    inputs = [t.requires_grad_() for t in ((x, offset, w, mask) if masked else (x, offset, w))]
+    found = []
+    for most in (1 << 24, 2 * 4 * 4 * 6):
+        monkeypatch.setattr(ops.deform, "_MOST_COLUMNS", most)
+        y = ops.deform_conv2d(x, offset, w, mask=mask if masked else None)
+        first = pydl.autograd.grad(y.sin().sum(), inputs, create_graph=True)
+        second = pydl.autograd.grad(sum(g.square().sum() for g in first), inputs)
+        with pydl.no_grad():
+            plain = ops.deform_conv2d(x, offset, w, mask=mask if masked else None)
+        assert pydl.equal(plain, y)
+        found.append([y, *first, *second])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-11, atol=1e-12)
+    with pytest.raises(pydl.ShapeError, match="offset"):
+        ops.deform_conv2d(x, offset[:4], w)
+    with pytest.raises(pydl.ShapeError, match="mask"):
+        ops.deform_conv2d(x, offset, w, mask=mask[:4])
+
+
+def test_deformable_convolution_holds_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside inputs, results and their gradients a batch of three blocks needs no more than one of a block."""
+    monkeypatch.setattr(ops.deform, "_MOST_COLUMNS", 4 * 9 * 32 * 24 * 24)
+    extra = []
+    for n in (4, 12):
+        x, offset = pydl.rand(n, 32, 24, 24, requires_grad=True), pydl.rand(n, 18, 24, 24, requires_grad=True)
+        w = pydl.rand(8, 32, 3, 3, requires_grad=True)
+        pydl.reset_peak_memory_stats()
+        before = pydl.memory_stats()["allocated_bytes"]
+        ops.deform_conv2d(x, offset, w, padding=1).sum().backward()
+        used = pydl.memory_stats()["peak_allocated_bytes"] - before
+        extra.append(used - 2 * 4 * (x.numel() + offset.numel() + n * 8 * 24 * 24))
+        del x, offset
+    assert extra[1] < 1.3 * extra[0]
