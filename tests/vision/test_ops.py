@@ -80,6 +80,31 @@ def test_box_formats() -> None:
     assert ops.box_iou(pydl.zeros(1, 4), pydl.zeros(1, 4)).isnan().all()
 
 
+def test_boxes_with_angles() -> None:
+    rng = np.random.default_rng(1)
+    centre, size, angle = rng.uniform(0, 50, (6, 2)), rng.uniform(1, 20, (6, 2)), rng.uniform(-170, 170, 6)
+    r = np.deg2rad(angle)
+    # Counter-clockwise as it is seen, with y pointing down
+    turn = np.stack([np.stack([np.cos(r), np.sin(r)], -1), np.stack([-np.sin(r), np.cos(r)], -1)], 1)
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
+    corners = centre[:, None] + np.einsum("nij,kj,nj->nki", turn, signs, size)
+    forms = {
+        "cxcywhr": np.hstack([centre, size, angle[:, None]]), "xywhr": np.hstack([corners[:, 0], size, angle[:, None]]),
+        "xyxyxyxy": corners.reshape(6, 8),
+    }  # fmt: skip
+    for a, given in forms.items():
+        for b, wanted in forms.items():
+            got = ops.box_convert(pydl.tensor(given), a, b).numpy()
+            np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
+            assert ops.box_convert(pydl.tensor(given[:0]), a, b).shape == (0, wanted.shape[1])
+    whole = ops.box_convert(pydl.tensor([[10, 10, 4, 2, 90]]), "cxcywhr", "xyxyxyxy")
+    assert whole.tolist() == [[9, 12, 9, 8, 11, 8, 11, 12]]
+    with pytest.raises(NotImplementedError, match="xywhr"):
+        ops.box_convert(pydl.zeros(1, 4), "xyxy", "xywhr")
+    with pytest.raises(pydl.ShapeError, match=r"\(N, 5\)"):
+        ops.box_convert(pydl.zeros(1, 4), "xywhr", "xyxyxyxy")
+
+
 def test_small_ones() -> None:
     boxes = pydl.tensor([[-3.0, -2.0, 4.0, 5.0], [1.0, 1.0, 1.5, 9.0]])
     assert ops.clip_boxes_to_image(boxes, (4, 3)).tolist() == [[0, 0, 3, 4], [1, 1, 1.5, 4]]
