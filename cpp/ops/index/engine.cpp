@@ -248,6 +248,24 @@ void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride,
 
 void gather_lines(const IndexLines& spec) { run_lines(spec, table().gather[log_size(spec.dtype)], true); }
 void scatter_lines(const IndexLines& spec) { run_lines(spec, table().scatter[log_size(spec.dtype)], false); }
+
+bool is_packed_line(const IndexLines& s) {
+  int64_t lines = 1;
+  for (int d = 0; d < s.line_dims; ++d) lines *= s.line_sizes[d];
+  const int64_t item = item_size(s.dtype);
+  return lines == 1 && s.out_stride == item && s.in_stride == item && s.index_stride == 8;
+}
+
+// Every thread owns a range of `out`, reads all indices and adds what falls into its range, in order.
+bool scatter_add_unchecked(const IndexLines& s) {
+  const kernels::index::Line line = line_at(s, {}, s.n);
+  const int64_t owners = s.n < 2 * kGrain ? 1 : std::min<int64_t>(num_threads(), s.size);
+  std::atomic<int64_t> total{0};
+  parallel_tasks(owners,
+                 [&](int64_t t) { total += table().scatter_add_owned[s.dtype](line, s.size * t / owners, s.size * (t + 1) / owners); });
+  return total == s.n;
+}
+
 void scatter_add_lines(const IndexLines& spec) { run_lines(spec, table().scatter_add[spec.dtype], false); }
 
 }  // namespace pydl

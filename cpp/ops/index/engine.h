@@ -49,5 +49,9 @@ struct IndexLines {
 void gather_lines(const IndexLines& spec);
 void scatter_lines(const IndexLines& spec);
 void scatter_add_lines(const IndexLines& spec);
+// The same for one packed line (is_packed_line) whose indices have not been checked and may not be negative: false, with
+// `out` half written, if one of them lies outside of [0, size).
+bool is_packed_line(const IndexLines& spec);
+bool scatter_add_unchecked(const IndexLines& spec);
 
 }  // namespace pydl
