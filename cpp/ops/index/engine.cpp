@@ -8,6 +8,7 @@
 
 #include "core/parallel.h"
 #include "kernels/index/index.h"
+#include "kernels/index/segments.h"
 
 namespace pydl {
 namespace {
@@ -244,6 +245,35 @@ void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride,
       if (v >= begin && v < end) add(out + v * out_row, out_stride, in + i * in_row, in_stride, row_elements, alpha);
     }
   });
+}
+
+void segment_sums(const SegmentSums& s) {
+  const kernels::index::SegmentsFn sums = kernels::index::segment_sums()[s.dtype];
+  const kernels::index::Segments spec{s.out, s.in, s.rows, s.starts, s.features, s.mean};
+  const int64_t work = s.starts[s.segments] - s.starts[0] + s.segments;  // a row is read for each index, one written for each segment
+  const int64_t bytes = work * s.features * static_cast<int64_t>(item_size(s.dtype));
+  const int64_t parts = std::clamp<int64_t>(bytes / kGrainBytes, 1, num_threads());
+  // The first segment of a part: parts are equal in work, cut between segments.
+  const auto cut = [&](int64_t part) {
+    if (part == parts) return s.segments;
+    const int64_t wanted = work * part / parts;
+    int64_t low = 0, high = s.segments;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      s.starts[middle] - s.starts[0] + middle < wanted ? low = middle + 1 : high = middle;
+    }
+    return low;
+  };
+  parallel_tasks(parts, [&](int64_t part) { sums(spec, cut(part), cut(part + 1)); });
+}
+
+void sum_rows_by_index(DType dtype, char* out, const char* in, const int64_t* indices, const int64_t* sources, int64_t n, int64_t size,
+                       int64_t features) {
+  Buckets buckets(indices, 8, n, size);
+  if (sources) {
+    for (int64_t& p : buckets.positions) p = sources[p];
+  }
+  segment_sums({dtype, out, in, buckets.positions.data(), buckets.first.data(), size, features, false});
 }
 
 void gather_lines(const IndexLines& spec) { run_lines(spec, table().gather[log_size(spec.dtype)], true); }
