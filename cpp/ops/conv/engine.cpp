@@ -9,7 +9,10 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "kernels/matmul/gemm.h"
+#include "ops/conv/depthwise.h"
+#include "ops/conv/pass.h"
 #include "ops/conv/tables.h"
+#include "ops/conv/winograd.h"
 #include "ops/matmul/workspace.h"
 
 namespace pydl::conv {
@@ -28,35 +31,6 @@ constexpr int64_t kDirectRows = 16, kDirectChannels = 4;
 constexpr int64_t kDirectPixels = 1024;
 // What a block may take of the second-level cache.
 constexpr int64_t kBandBytes = 384 * 1024, kPanelBytes = 1024 * 1024;
-
-// A pass over results: a gather, the weights in the roles that it gives them, and where results go.
-template <class T>
-struct Pass {
-  Gather gather;
-  int64_t groups, channels, rows;
-  const T* in;
-  int64_t in_batch, in_group, in_plane;
-  const T* weight;  // of (group, row, channel, tap): group * w_group + row * w_row + channel * w_channel + w_taps[tap]
-  int64_t w_group, w_row, w_channel;
-  std::vector<int64_t> w_taps;
-  const T* bias;
-  T* out;  // result (d, h, w) of the grid is at place first + step * (d, h, w) of the plane
-  int64_t out_batch, out_group, out_plane;
-  int64_t out_size[3], out_first[3], out_step[3];
-
-  int64_t out_at(const Place& p) const {
-    return ((out_first[0] + p.d * out_step[0]) * out_size[1] + out_first[1] + p.h * out_step[1]) * out_size[2] + out_first[2] +
-           p.w * out_step[2];
-  }
-  bool contiguous_weights() const {
-    const int64_t taps = static_cast<int64_t>(w_taps.size());
-    if (w_channel != taps) return false;
-    for (int64_t t = 0; t < taps; ++t) {
-      if (w_taps[static_cast<size_t>(t)] != t) return false;
-    }
-    return true;
-  }
-};
 
 // The weights of rows [i, i + m) and channels [c0, c1) as out[row][channel][tap].
 template <class T>
@@ -254,18 +228,12 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
 
 // ---- threads ---------------------------------------------------------------------------------------------------
 
-// The fewest equal parts of the rows with which every thread gets the same number of tasks.
-int64_t row_parts(int64_t tasks, int64_t most) {
-  const int64_t threads = in_parallel_region() ? 1 : num_threads();
-  if (tasks >= 8 * threads) return 1;
-  for (int64_t parts = 1; parts <= std::min(threads, most); ++parts) {
-    if (tasks * parts % threads == 0) return parts;
-  }
-  return std::min(threads, most);
-}
-
 template <class T>
 void run(const Pass<T>& p) {
+  if constexpr (sizeof(T) == 4) {
+    if (run_winograd(p)) return;
+  }
+  if (p.channels == 1 && p.rows == 1) return run_depthwise(p);
   const Cut cut = cut_of(p);
   const Bands bands(p.gather, cut.pixels, cut.direct);
   const int64_t work = p.gather.batch * p.gather.grid[0] * p.gather.grid[1] * p.gather.grid[2] * p.gather.tap_count() * p.channels;

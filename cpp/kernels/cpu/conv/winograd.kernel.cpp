@@ -1,0 +1,340 @@
+#include "kernels/conv/winograd.h"
+
+#include "kernels/cpu/conv/lanes.h"
+#include "kernels/cpu/conv/winograd_methods.h"
+
+namespace pydl::kernels::conv::PYDL_ISA {
+namespace {
+
+constexpr int L = kLanes<float>;
+using Lanes = typename MakeIndices<L>::Type;
+
+// ---- tiles of the input ----------------------------------------------------------------------------------------
+
+// out[q][i] = row[x + N i + q] for q < N, N = 1, 2, 4 or 8.
+template <int N>
+PYDL_INLINE void split_columns(const float* row, int64_t x, int64_t width, VF* out) {
+  if constexpr (N == 1) {
+    out[0] = load_inside(row, x, width);
+  } else {
+    VF low[N / 2], high[N / 2];
+    split_columns<N / 2>(row, x, width, low);
+    split_columns<N / 2>(row, x + N / 2 * L, width, high);
+#pragma GCC unroll 4
+    for (int q = 0; q < N / 2; ++q) {
+      out[q] = even_lanes(low[q], high[q], Lanes{});
+      out[q + N / 2] = odd_lanes(low[q], high[q], Lanes{});
+    }
+  }
+}
+
+// The kSpan columns of L tiles, kApart columns from one tile to the next; columns are kStep apart, or `step` if that is 0.
+template <int kSpan, int kApart, int kStep>
+PYDL_INLINE void tile_columns(const float* row, int64_t x, int64_t step, int64_t width, VF* out) {
+  if constexpr (kStep > 0) {
+    constexpr int kParts = (kSpan + kApart - 1) / kApart, N = kApart * kStep;
+    VF part[kParts][N];
+#pragma GCC unroll 3
+    for (int i = 0; i < kParts; ++i) split_columns<N>(row, x + N * i, width, part[i]);
+#pragma GCC unroll 6
+    for (int q = 0; q < kSpan; ++q) out[q] = part[q / kApart][q % kApart * kStep];
+  } else {
+#pragma GCC unroll 6
+    for (int q = 0; q < kSpan; ++q) {
+      float lane[L];
+      for (int i = 0; i < L; ++i) {
+        const int64_t place = x + step * (kApart * i + q);
+        lane[i] = place >= 0 && place < width ? row[place] : 0.0f;
+      }
+      out[q] = load(lane);
+    }
+  }
+}
+
+template <class H, class W, int kStep>
+void tiles_in_as(const TilesIn& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  constexpr int kApart = kW.results * kW.stride;
+  for (int64_t c = 0; c < g.count; ++c) {
+    float* out = g.out + c * g.out_step;
+    for (int64_t j = 0; j < g.len; j += L) {
+      VF rows[kW.planes][kH.span];  // the columns are transformed as they come
+#pragma GCC unroll 6
+      for (int r = 0; r < kH.span; ++r) {
+        VF d[kW.span] = {}, v[kW.planes];
+        if (g.in[r]) tile_columns<kW.span, kApart, kStep>(g.in[r] + c * g.in_step, g.x + kApart * j * g.step, g.step, g.width, d);
+        W::input(d, v);
+#pragma GCC unroll 7
+        for (int q = 0; q < kW.planes; ++q) rows[q][r] = v[q];
+      }
+#pragma GCC unroll 7
+      for (int q = 0; q < kW.planes; ++q) {
+        VF v[kH.planes];
+        H::input(rows[q], v);
+#pragma GCC unroll 7
+        for (int r = 0; r < kH.planes; ++r) store(out + (kW.planes * r + q) * g.plane_step + j, v[r]);
+      }
+    }
+  }
+}
+
+template <class H, class W>
+void tiles_in(const TilesIn& g) {
+  if (g.step == 1) return tiles_in_as<H, W, 1>(g);
+  if constexpr (W::kMethod.stride == 1) {  // others are not dilated
+    g.step == 2 ? tiles_in_as<H, W, 2>(g) : tiles_in_as<H, W, 0>(g);
+  }
+}
+
+// ---- results ---------------------------------------------------------------------------------------------------
+
+// Results of L tiles, the first `columns` of them, to row[x + step * r].
+template <int kResults>
+PYDL_INLINE void write_columns(float* row, int64_t step, int64_t columns, const VF* y) {
+  if (step <= 2) {
+    VF flat[kResults] = {y[0]};
+    if constexpr (kResults == 2) zip(y[0], y[1], flat);
+#pragma GCC unroll 2
+    for (int i = 0; i < kResults; ++i) {
+      const int n = clamp_lane(columns - i * L, L);
+      if (step == 2) {
+        store_spread(row + 2 * i * L, flat[i], n);
+      } else if (n == L) {
+        store(row + i * L, flat[i]);
+      } else {
+        store_part(row + i * L, flat[i], n);
+      }
+    }
+    return;
+  }
+  float lane[kResults][L];
+#pragma GCC unroll 2
+  for (int i = 0; i < kResults; ++i) store(lane[i], y[i]);
+  for (int64_t r = 0; r < columns; ++r) row[r * step] = lane[r % kResults][r / kResults];
+}
+
+PYDL_INLINE VF first_lanes(VF v, int n) {
+  float lane[L];
+  store(lane, v);
+  return load_part(lane, n);
+}
+
+// x * 0 is 0 for finite numbers alone.
+PYDL_INLINE bool all_finite(VF zeros) {
+  float lane[L];
+  store(lane, zeros);
+  float sum = 0;
+  for (int i = 0; i < L; ++i) sum += lane[i];
+  return sum == 0;
+}
+
+template <class H, class W>
+bool tiles_out(const TilesOut& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  VF zeros{};
+  for (int64_t c = 0; c < g.count; ++c) {
+    const float* in = g.in + c * g.in_step;
+    const VF bias = splat(g.bias ? g.bias[c] : 0.0f);
+    for (int64_t j = 0; j < g.len; j += L) {
+      VF rows[kH.results][kW.planes];
+#pragma GCC unroll 7
+      for (int q = 0; q < kW.planes; ++q) {
+        VF m[kH.planes], y[kH.results];
+#pragma GCC unroll 7
+        for (int r = 0; r < kH.planes; ++r) m[r] = load(in + (kW.planes * r + q) * g.plane_step + j);
+        H::result(m, y);
+#pragma GCC unroll 2
+        for (int r = 0; r < kH.results; ++r) rows[r][q] = y[r];
+      }
+      const int64_t left = g.len - j, first = j * kW.results;
+      const int64_t in_tiles = (left < L ? left : L) * kW.results, room = g.columns - first;
+      const int64_t columns = in_tiles < room ? in_tiles : room;
+#pragma GCC unroll 2
+      for (int r = 0; r < kH.results; ++r) {
+        if (!g.out[r]) continue;
+        VF y[kW.results], zero{};
+        W::result(rows[r], y);
+#pragma GCC unroll 2
+        for (int q = 0; q < kW.results; ++q) {
+          zero = zero + y[q] * VF{};
+          y[q] = y[q] + bias;
+        }
+        zeros = zeros + (left >= L ? zero : first_lanes(zero, static_cast<int>(left)));
+        write_columns<kW.results>(g.out[r] + c * g.out_step + g.x + first * g.step, g.step, columns, y);
+      }
+    }
+  }
+  return all_finite(zeros);
+}
+
+// ---- tiles of the gradient -------------------------------------------------------------------------------------
+
+// L columns from x on as vectors of channels.
+PYDL_INLINE void gradient_columns(const TilesOfGradient& g, const float* row, int64_t c, int64_t x, VF* out) {
+  const int64_t channels = g.count - c;
+#pragma GCC unroll 16
+  for (int i = 0; i < L; ++i) {
+    if (!row || i >= channels) {
+      out[i] = VF{};
+    } else if (g.step == 1) {
+      out[i] = load_inside(row + i * g.in_step, x, g.width);
+    } else {
+      float part[L];
+      for (int q = 0; q < L; ++q) part[q] = x + q * g.step < g.width ? row[i * g.in_step + x + q * g.step] : 0.0f;
+      out[i] = load(part);
+    }
+  }
+  transpose<L>(out);
+}
+
+template <class H, class W>
+void tiles_of_gradient(const TilesOfGradient& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  constexpr int kTiles = L / kW.results;
+  for (int64_t c = 0; c < g.count; c += L) {
+    VF sum{};
+    float* panel = g.out + c / g.panel * g.panel_step + c % g.panel;
+    for (int64_t j = 0; j < g.len; j += kTiles) {
+      VF in[kH.results][L];
+      for (int r = 0; r < kH.results; ++r) {
+        gradient_columns(g, g.in[r] ? g.in[r] + c * g.in_step : nullptr, c, g.x + kW.results * j * g.step, in[r]);
+      }
+      const int64_t tiles = g.len - j < kTiles ? g.len - j : kTiles;
+      for (int64_t t = 0; t < tiles; ++t) {
+        VF columns[kW.results][kH.planes];
+#pragma GCC unroll 2
+        for (int q = 0; q < kW.results; ++q) {
+          VF y[kH.results];
+#pragma GCC unroll 2
+          for (int r = 0; r < kH.results; ++r) {
+            y[r] = in[r][kW.results * t + q];
+            sum = sum + y[r];
+          }
+          H::gradient(y, columns[q]);
+        }
+        float* out = panel + (j + t) * g.panel;
+#pragma GCC unroll 7
+        for (int r = 0; r < kH.planes; ++r) {
+          VF y[kW.results], m[kW.planes];
+#pragma GCC unroll 2
+          for (int q = 0; q < kW.results; ++q) y[q] = columns[q][r];
+          W::gradient(y, m);
+#pragma GCC unroll 7
+          for (int q = 0; q < kW.planes; ++q) store(out + (kW.planes * r + q) * g.plane_step, m[q]);
+        }
+      }
+    }
+    if (g.sums) {
+      const int n = clamp_lane(g.count - c, L);
+      store_part(g.sums + c, load_part(g.sums + c, n) + sum, n);
+    }
+  }
+}
+
+// ---- kernels ---------------------------------------------------------------------------------------------------
+
+// The taps of n kernels as vectors of kernels.
+template <int kTaps>
+PYDL_INLINE void load_kernels(const KernelsIn& g, int64_t i, int n, VF* taps) {
+  const float* in = g.in + i * g.in_step;
+  int64_t last = 0;
+  for (int t = 0; t < kTaps; ++t) last = last > g.at[t] ? last : g.at[t];
+  if (L == 16 && last < L) {  // a kernel fits into a vector
+    VF rows[L];
+#pragma GCC unroll 16
+    for (int q = 0; q < L; ++q) rows[q] = q < n ? load_part(in + q * g.in_step, static_cast<int>(last + 1)) : VF{};
+    transpose<L>(rows);
+    for (int t = 0; t < kTaps; ++t) taps[t] = rows[g.at[t]];
+    return;
+  }
+  for (int t = 0; t < kTaps; ++t) {
+    float lane[L] = {};
+    for (int q = 0; q < n; ++q) lane[q] = in[q * g.in_step + g.at[t]];
+    taps[t] = load(lane);
+  }
+}
+
+template <class H, class W>
+void kernels_in(const KernelsIn& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  for (int64_t i = 0; i < g.count; i += L) {
+    const int n = clamp_lane(g.count - i, L);
+    VF taps[kH.taps * kW.taps], rows[kW.planes][kH.taps];
+    load_kernels<kH.taps * kW.taps>(g, i, n, taps);
+#pragma GCC unroll 5
+    for (int r = 0; r < kH.taps; ++r) {
+      VF u[kW.planes];
+      W::kernel(taps + kW.taps * r, u);
+#pragma GCC unroll 7
+      for (int q = 0; q < kW.planes; ++q) rows[q][r] = u[q];
+    }
+#pragma GCC unroll 7
+    for (int q = 0; q < kW.planes; ++q) {
+      VF u[kH.planes];
+      H::kernel(rows[q], u);
+#pragma GCC unroll 7
+      for (int r = 0; r < kH.planes; ++r) store_part(g.out + (kW.planes * r + q) * g.plane_step + i, u[r], n);
+    }
+  }
+}
+
+template <int kTaps>
+PYDL_INLINE void store_kernels(const KernelsOut& g, int64_t i, int n, const VF* taps) {
+  float* out = g.out + i * g.out_step;
+  if constexpr (L == 16 && kTaps <= L) {
+    VF rows[L] = {};
+#pragma GCC unroll 16
+    for (int t = 0; t < kTaps; ++t) rows[t] = taps[t];
+    transpose<L>(rows);
+#pragma GCC unroll 16
+    for (int q = 0; q < L; ++q) {
+      if (q < n) store_part(out + q * g.out_step, rows[q], kTaps);
+    }
+  } else {
+    for (int t = 0; t < kTaps; ++t) {
+      float lane[L];
+      store(lane, taps[t]);
+      for (int q = 0; q < n; ++q) out[q * g.out_step + t] = lane[q];
+    }
+  }
+}
+
+template <class H, class W>
+bool kernels_out(const KernelsOut& g) {
+  constexpr Method kH = H::kMethod, kW = W::kMethod;
+  VF zeros{};
+  for (int64_t i = 0; i < g.count; i += L) {
+    const int n = clamp_lane(g.count - i, L);
+    VF rows[kH.taps][kW.planes], taps[kH.taps * kW.taps];
+#pragma GCC unroll 7
+    for (int q = 0; q < kW.planes; ++q) {
+      VF s[kH.planes], r[kH.taps];
+#pragma GCC unroll 7
+      for (int p = 0; p < kH.planes; ++p) s[p] = load_part(g.in + (kW.planes * p + q) * g.plane_step + i, n);
+      H::sums(s, r);
+#pragma GCC unroll 5
+      for (int t = 0; t < kH.taps; ++t) rows[t][q] = r[t];
+    }
+#pragma GCC unroll 5
+    for (int r = 0; r < kH.taps; ++r) W::sums(rows[r], taps + kW.taps * r);
+#pragma GCC unroll 25
+    for (int t = 0; t < kH.taps * kW.taps; ++t) zeros = zeros + taps[t] * VF{};
+    store_kernels<kH.taps * kW.taps>(g, i, n, taps);
+  }
+  return all_finite(zeros);
+}
+
+template <class H, class W>
+constexpr WinogradKernels kernels_of() {
+  return {tiles_in<H, W>, tiles_out<H, W>, tiles_of_gradient<H, W>, kernels_in<H, W>, kernels_out<H, W>};
+}
+
+}  // namespace
+
+// In the order of kSchemes.
+constinit const WinogradTable winograd = {{kernels_of<ThreeTaps, ThreeTaps>(), kernels_of<TwoTaps, TwoTaps>(),
+                                           kernels_of<FiveTaps, FiveTaps>(), kernels_of<ThreeTapsBy2, ThreeTapsBy2>(),
+                                           kernels_of<FourTapsBy2, FourTapsBy2>(), kernels_of<OneTap, ThreeTaps>(),
+                                           kernels_of<OneTap, FiveTaps>(), kernels_of<OneTap, TwoTaps>(), kernels_of<TwoTaps, OneTap>()}};
+
+}  // namespace pydl::kernels::conv::PYDL_ISA
