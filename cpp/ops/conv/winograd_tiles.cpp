@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
@@ -66,7 +67,9 @@ bool Tiling::pays(int64_t channels, int64_t rows) const {
   // Multiply-adds take 1/13 of a cycle; the transforms of an element 0.6 cycles, whose load, sum and store are in vectors.
   const double k = static_cast<double>(channels * depth()), m = static_cast<double>(rows), places = static_cast<double>(tiles());
   const double direct = static_cast<double>(g_.grid[1] * g_.grid[2] * taps()) * k * m / 13;
-  return places * planes() * (k * m / 13 + 0.6 * (k + m)) < 0.92 * direct;
+  // Few tiles leave lanes of their last vector empty.
+  const double all = places * static_cast<double>(g_.batch * g_.grid[0]), lanes = std::ceil(all / 16) * 16;
+  return places * lanes / all * planes() * (k * m / 13 + 0.6 * (k + m)) < 0.92 * direct;
 }
 
 void Tiling::cut(int64_t most) {
