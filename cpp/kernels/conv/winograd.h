@@ -31,9 +31,9 @@ inline constexpr Method kThreeTaps{3, 1, 4, 4, 2};     // F(2, 3)
 inline constexpr Method kFiveTaps{5, 1, 7, 6, 2};      // the sum of F(2, 3) and F(2, 2)
 inline constexpr Method kThreeTapsBy2{3, 2, 5, 5, 2};  // stride 2: F(2, 2) on the outer taps, the middle one as it is
 inline constexpr Method kFourTapsBy2{4, 2, 6, 6, 2};   // stride 2: F(2, 2) on the even and on the odd taps
-inline constexpr Scheme kSchemes[] = {
-    {kThreeTaps, kThreeTaps},     {kTwoTaps, kTwoTaps},  {kFiveTaps, kFiveTaps}, {kThreeTapsBy2, kThreeTapsBy2},
-    {kFourTapsBy2, kFourTapsBy2}, {kOneTap, kThreeTaps}, {kOneTap, kFiveTaps}};
+inline constexpr Scheme kSchemes[] = {{kThreeTaps, kThreeTaps},       {kTwoTaps, kTwoTaps},         {kFiveTaps, kFiveTaps},
+                                      {kThreeTapsBy2, kThreeTapsBy2}, {kFourTapsBy2, kFourTapsBy2}, {kOneTap, kThreeTaps},
+                                      {kOneTap, kFiveTaps},           {kOneTap, kTwoTaps},          {kTwoTaps, kOneTap}};
 inline constexpr int kSchemeCount = sizeof(kSchemes) / sizeof(Scheme);
 inline constexpr int kMostSpan = 6, kMostTaps = 5;
 

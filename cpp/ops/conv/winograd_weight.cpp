@@ -15,11 +15,11 @@ namespace {
 using kernels::conv::kTileSlack;
 using kernels::matmul::GemmTable;
 
-// What the tiles of a block may take of the second-level cache, the sums of one task, and all sums together.
-constexpr int64_t kTileBytes = 512 * 1024, kTaskBytes = 1024 * 1024, kSumBytes = 4 * 1024 * 1024;
+// What tiles of the input and of the gradient may take of the second-level cache, the sums of one task, and all sums together.
+constexpr int64_t kTileBytes = 512 * 1024, kGradientBytes = 256 * 1024, kTaskBytes = 2 * 1024 * 1024, kSumBytes = 4 * 1024 * 1024;
 constexpr int64_t kLeastTiles = 112, kMostTiles = 256;
 // Tasks for the threads of a large machine; channels that make it worth to transform the gradient for them.
-constexpr int64_t kTasks = 8, kTaskChannels = 32;
+constexpr int64_t kTasks = 8, kTaskChannels = 64;
 
 thread_local Workspace sum_space;
 
@@ -50,13 +50,14 @@ void cut(Grad& g) {
   g.parts = std::clamp<int64_t>(g.parts, 1, g.s.c);
 }
 
-void transform_gradient(const Grad& g, const std::vector<Tiling::Segment>& block, int64_t group, int64_t panel, int64_t panel_step,
-                        float* out, int64_t step, float* sums) {
-  const int64_t plane = g.s.out_plane();
+// The transformed gradient of a group's channels [o, o + count) in panels of the matrix kernels.
+void transform_gradient(const Grad& g, const std::vector<Tiling::Segment>& block, int64_t group, int64_t o, int64_t count, float* out,
+                        int64_t plane_step, int64_t panel_step, float* sums) {
+  const int64_t plane = g.s.out_plane(), panel = gemm_table<float>().nr;
   for (const Tiling::Segment& s : block) {
-    const float* from = g.out_grad + (s.n * g.s.groups + group) * g.s.o * plane + s.d * g.s.out[1] * g.s.out[2];
-    kernels::conv::TilesOfGradient args{out,        step,  panel_step, panel, {}, plane, g.s.o, s.w, g.tiling.dilation_w(),
-                                        g.s.out[2], s.len, sums};
+    const float* from = g.out_grad + ((s.n * g.s.groups + group) * g.s.o + o) * plane + s.d * g.s.out[1] * g.s.out[2];
+    kernels::conv::TilesOfGradient args{out,        plane_step, panel_step, panel, {}, plane, count, s.w, g.tiling.dilation_w(),
+                                        g.s.out[2], s.len,      sums};
     for (int64_t r = 0; r < g.tiling.scheme().h.results; ++r) {
       const int64_t h = s.h + r * g.tiling.dilation_h();
       if (h < g.s.out[1]) args.in[r] = from + h * g.s.out[2];
@@ -70,10 +71,11 @@ void transform_gradient(const Grad& g, const std::vector<Tiling::Segment>& block
 void add_blocks(const Grad& g, int64_t group, int64_t c0, int64_t c1, int64_t first, int64_t last, float* sums) {
   const GemmTable<float>& t = gemm_table<float>();
   const Tiling& tiling = g.tiling;
-  const int64_t planes = tiling.planes(), rows = g.depth() * (c1 - c0), plane = g.s.in_plane(),
-                pitch = odd_lines(tiling.widest() + kTileSlack);
-  const int64_t panel_step = tiling.widest() * t.nr, panels = ceil_div(g.s.o, t.nr);
-  const int64_t v_step = odd_lines(rows * pitch), d_step = odd_lines(panels * panel_step);
+  const int64_t planes = tiling.planes(), rows = g.depth() * (c1 - c0), plane = g.s.in_plane();
+  const int64_t pitch = odd_lines(tiling.widest() + kTileSlack), panel_step = tiling.widest() * t.nr;
+  const int64_t panels = std::max<int64_t>(1, kGradientBytes / static_cast<int64_t>(sizeof(float)) / planes / panel_step);
+  const int64_t chunk = std::min(panels, ceil_div(g.s.o, t.nr)) * t.nr;  // channels of the gradient at a time
+  const int64_t v_step = odd_lines(rows * pitch), d_step = odd_lines(chunk / t.nr * panel_step);
   const auto [v, d] = scratch<float>({planes * v_step, planes * d_step});
   float* bias = c0 == 0 && g.bias_grad ? sums + g.bias_at() : nullptr;
   if (bias) std::fill_n(bias, g.s.o, 0.0f);
@@ -83,22 +85,25 @@ void add_blocks(const Grad& g, int64_t group, int64_t c0, int64_t c1, int64_t fi
     int64_t tiles = 0;
     for (const Tiling::Segment& s : block) tiles += s.len;
     transform_tiles(tiling, block, {g.in + group * g.s.c * plane, g.s.groups * g.s.c * plane, plane}, c0, c1, v, v_step, pitch);
-    transform_gradient(g, block, group, t.nr, panel_step, d, d_step, bias);
-    for (int i = 0; i < planes; ++i) {
-      t.block({rows,
-               g.s.o,
-               tiles,
-               v + i * v_step,
-               pitch,
-               1,
-               t.mr * pitch,
-               d + i * d_step,
-               t.nr,
-               panel_step,
-               sums + i * g.plane(),
-               g.pitch(),
-               {1.0f, b == first ? 0.0f : 1.0f, nullptr, nullptr, false},
-               {}});
+    for (int64_t o = 0; o < g.s.o; o += chunk) {
+      const int64_t count = std::min(chunk, g.s.o - o);
+      transform_gradient(g, block, group, o, count, d, d_step, panel_step, bias ? bias + o : nullptr);
+      for (int i = 0; i < planes; ++i) {
+        t.block({rows,
+                 count,
+                 tiles,
+                 v + i * v_step,
+                 pitch,
+                 1,
+                 t.mr * pitch,
+                 d + i * d_step,
+                 t.nr,
+                 panel_step,
+                 sums + i * g.plane() + o,
+                 g.pitch(),
+                 {1.0f, b == first ? 0.0f : 1.0f, nullptr, nullptr, false},
+                 {}});
+      }
     }
   }
 }
@@ -125,7 +130,7 @@ bool winograd_weight(const Shape& s, const float* in, const float* out_grad, flo
   Grad g{s, in, out_grad, weight_grad, bias_grad, Tiling(forward_gather(s))};
   if (!g.tiling.pays(s.c, s.o)) return false;
   cut(g);
-  const int64_t tile_bytes = g.tiling.planes() * static_cast<int64_t>(sizeof(float)) * (g.depth() * g.widest() + s.o);
+  const int64_t tile_bytes = g.tiling.planes() * static_cast<int64_t>(sizeof(float)) * g.depth() * g.widest();
   g.tiling.cut(std::clamp(kTileBytes / tile_bytes, kLeastTiles, kMostTiles));
   const int64_t blocks = g.tiling.blocks(), splits = std::min(g.splits, blocks), pairs = s.groups * g.parts;
   float* shared = splits > 1 ? sum_space.get<float>(pairs * splits * g.size()) : nullptr;

@@ -9,30 +9,6 @@ namespace {
 constexpr int L = kLanes<float>;
 using Lanes = typename MakeIndices<L>::Type;
 
-template <int... I>
-PYDL_INLINE VF even(VF a, VF b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I)...);
-}
-template <int... I>
-PYDL_INLINE VF odd(VF a, VF b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I + 1)...);
-}
-template <int... I>
-PYDL_INLINE VF zip_low(VF a, VF b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (I / 2 + I % 2 * L)...);
-}
-template <int... I>
-PYDL_INLINE VF zip_high(VF a, VF b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (L / 2 + I / 2 + I % 2 * L)...);
-}
-
-// row[x + i] for the places inside [0, width), else 0.
-PYDL_INLINE VF load_inside(const float* row, int64_t x, int64_t width) {
-  const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
-  if (begin == 0 && end == L) return load(row + x);
-  return begin < end ? load_lanes(row + x, begin, end) : VF{};
-}
-
 // ---- tiles of the input ----------------------------------------------------------------------------------------
 
 // out[q][i] = row[x + N i + q] for q < N, N = 1, 2, 4 or 8.
@@ -46,8 +22,8 @@ PYDL_INLINE void split_columns(const float* row, int64_t x, int64_t width, VF* o
     split_columns<N / 2>(row, x + N / 2 * L, width, high);
 #pragma GCC unroll 4
     for (int q = 0; q < N / 2; ++q) {
-      out[q] = even(low[q], high[q], Lanes{});
-      out[q + N / 2] = odd(low[q], high[q], Lanes{});
+      out[q] = even_lanes(low[q], high[q], Lanes{});
+      out[q + N / 2] = odd_lanes(low[q], high[q], Lanes{});
     }
   }
 }
@@ -115,15 +91,18 @@ void tiles_in(const TilesIn& g) {
 // Results of L tiles, the first `columns` of them, to row[x + step * r].
 template <int kResults>
 PYDL_INLINE void write_columns(float* row, int64_t step, int64_t columns, const VF* y) {
-  if (step == 1) {
+  if (step <= 2) {
     VF flat[kResults] = {y[0]};
-    if constexpr (kResults == 2) flat[0] = zip_low(y[0], y[1], Lanes{}), flat[1] = zip_high(y[0], y[1], Lanes{});
+    if constexpr (kResults == 2) zip(y[0], y[1], flat);
 #pragma GCC unroll 2
     for (int i = 0; i < kResults; ++i) {
-      if (columns >= (i + 1) * L) {
+      const int n = clamp_lane(columns - i * L, L);
+      if (step == 2) {
+        store_spread(row + 2 * i * L, flat[i], n);
+      } else if (n == L) {
         store(row + i * L, flat[i]);
-      } else if (columns > i * L) {
-        store_part(row + i * L, flat[i], static_cast<int>(columns - i * L));
+      } else {
+        store_part(row + i * L, flat[i], n);
       }
     }
     return;
@@ -356,6 +335,6 @@ constexpr WinogradKernels kernels_of() {
 constinit const WinogradTable winograd = {{kernels_of<ThreeTaps, ThreeTaps>(), kernels_of<TwoTaps, TwoTaps>(),
                                            kernels_of<FiveTaps, FiveTaps>(), kernels_of<ThreeTapsBy2, ThreeTapsBy2>(),
                                            kernels_of<FourTapsBy2, FourTapsBy2>(), kernels_of<OneTap, ThreeTaps>(),
-                                           kernels_of<OneTap, FiveTaps>()}};
+                                           kernels_of<OneTap, FiveTaps>(), kernels_of<OneTap, TwoTaps>(), kernels_of<TwoTaps, OneTap>()}};
 
 }  // namespace pydl::kernels::conv::PYDL_ISA
