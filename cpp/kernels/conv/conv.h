@@ -68,25 +68,12 @@ struct WriteRuns {
   int64_t count, step;
 };
 
-// out[t] += sum over rows and j < n of a[row * a_row + j] * b[offsets[t] + row * b_row + j].
-template <class T>
-struct TapDots {
-  const T* a;
-  int64_t a_row;
-  const T* b;
-  int64_t b_row;
-  const int64_t* offsets;
-  int64_t taps, rows, n;
-  T* out;
-};
-
 template <class T>
 struct ConvTable {
   void (*band_rows)(const BandRows<T>&);
   void (*copy_rows)(const CopyRows<T>&);
   void (*direct)(const Direct<T>&);
   void (*write_runs)(const WriteRuns<T>&);
-  void (*tap_dots)(const TapDots<T>&);
 };
 
 PYDL_KERNEL(ConvTable<float>, conv_f32);

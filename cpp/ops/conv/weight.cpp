@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "ops/conv/depthwise.h"
 #include "ops/conv/engine.h"
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
@@ -160,50 +161,6 @@ void run_owned(const Grad<T>& p) {
   });
 }
 
-// ---- one channel to one channel: dot products ------------------------------------------------------------------
-
-template <class T>
-T sum_rows(const T* from, int64_t pitch, int64_t rows, int64_t width) {
-  constexpr int64_t kLanes = 8;
-  T lanes[kLanes] = {};
-  for (int64_t r = 0; r < rows; ++r, from += pitch) {
-    int64_t x = 0;
-    for (; x + kLanes <= width; x += kLanes) {
-      for (int64_t i = 0; i < kLanes; ++i) lanes[i] += from[x + i];
-    }
-    for (; x < width; ++x) lanes[0] += from[x];
-  }
-  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (int64_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  }
-  return lanes[0];
-}
-
-template <class T>
-void run_depthwise(const Grad<T>& p) {
-  const int64_t taps = p.s.taps(), plane = p.s.out_plane(), in_plane = p.s.in_plane();
-  parallel_for(p.s.groups, 1, [&](int64_t begin, int64_t end) {
-    Block b;
-    std::fill_n(p.weight_grad + begin * taps, (end - begin) * taps, T(0));
-    if (p.bias_grad) std::fill_n(p.bias_grad + begin, end - begin, T(0));
-    for (int64_t block = 0; block < p.bands.count(); ++block) {
-      p.bands.plan(block, p.s.groups * in_plane, b);
-      const auto [band] = scratch<T>({b.channel + 64});
-      for (int64_t g = begin; g < end; ++g) {
-        p.bands.fill(b, band, p.in + g * in_plane, p.s.groups * in_plane, in_plane, 0, 1);
-        for (const Block::Band& part : b.bands) {
-          const Place& at = part.first;
-          const T* from = p.out_grad + (at.n * p.s.groups + g) * plane + (at.d * p.s.out[1] + at.h) * p.s.out[2] + at.w;
-          const int64_t width = std::min(b.pixels, std::min(p.bands.row_width(), p.s.out[2] - at.w));
-          conv_table<T>().tap_dots({from, p.s.out[2], band + part.at * b.width, b.width, b.tap_offsets.data(), taps, part.rows, width,
-                                    p.weight_grad + g * taps});
-          if (p.bias_grad) p.bias_grad[g] += sum_rows(from, p.s.out[2], part.rows, width);
-        }
-      }
-    }
-  });
-}
-
 }  // namespace
 
 template <class T>
@@ -212,9 +169,8 @@ void backward_weight(const Shape& s, const T* in, const T* out_grad, T* weight_g
     if (winograd_weight(s, in, out_grad, weight_grad, bias_grad)) return;
   }
   const Gather gather = forward_gather(s);
-  const bool depthwise = s.c == 1 && s.o == 1;
-  Grad<T> p{s, in, out_grad, weight_grad, bias_grad, Bands(gather, depthwise ? 4096 : gemm_table<T>().kc)};
-  if (depthwise && !gather.is_plain()) return run_depthwise(p);
+  if (s.c == 1 && s.o == 1 && !gather.is_plain()) return depthwise_weight(s, in, out_grad, weight_grad, bias_grad);
+  Grad<T> p{s, in, out_grad, weight_grad, bias_grad, Bands(gather, gemm_table<T>().kc)};
   const int64_t size = (p.rows() + 1) * s.o;
   if (size > kSplitElements) return run_owned(p);
   // enough parts for the threads of a large machine, few enough that their sums cost little

@@ -7,11 +7,6 @@ namespace {
 
 // ---- bands -----------------------------------------------------------------------------------------------------
 
-template <class X, int... I>
-PYDL_INLINE X even_lanes(X a, X b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I)...);
-}
-
 // A row of `width`, from the places [begin, end) of `in`; writes up to a vector too far.
 template <class T>
 PYDL_INLINE void band_row(T* out, const T* in, int64_t width, int64_t begin, int64_t end, int64_t step) {
@@ -296,49 +291,9 @@ void write_runs(const WriteRuns<T>& g) {
   }
 }
 
-// ---- one channel's weight gradient -----------------------------------------------------------------------------
-
-template <class T, int N>
-PYDL_INLINE void dot_taps(const TapDots<T>& g, int64_t t) {
-  constexpr int L = kLanes<T>;
-  V<T> acc[N];
-  const T* b[N];
-#pragma GCC unroll 9
-  for (int i = 0; i < N; ++i) {
-    acc[i] = V<T>{};
-    b[i] = g.b + g.offsets[t + i];
-  }
-  for (int64_t r = 0; r < g.rows; ++r) {
-    const T* a = g.a + r * g.a_row;
-    const int64_t at = r * g.b_row;
-    int64_t j = 0;
-    for (; j + L <= g.n; j += L) {
-      const V<T> x = load(a + j);
-#pragma GCC unroll 9
-      for (int i = 0; i < N; ++i) acc[i] = fma(x, load(b[i] + at + j), acc[i]);
-    }
-    if (j < g.n) {
-      const int rest = static_cast<int>(g.n - j);
-      const V<T> x = load_part(a + j, rest);
-#pragma GCC unroll 9
-      for (int i = 0; i < N; ++i) acc[i] = fma(x, load_part(b[i] + at + j, rest), acc[i]);
-    }
-  }
-#pragma GCC unroll 9
-  for (int i = 0; i < N; ++i) g.out[t + i] += sum_lanes<T>(acc[i]);
-}
-
-template <class T>
-void tap_dots(const TapDots<T>& g) {
-  int64_t t = 0;
-  for (; t + 9 <= g.taps; t += 9) dot_taps<T, 9>(g, t);
-  for (; t + 4 <= g.taps; t += 4) dot_taps<T, 4>(g, t);
-  for (; t < g.taps; ++t) dot_taps<T, 1>(g, t);
-}
-
 template <class T>
 constexpr ConvTable<T> make_table() {
-  return {band_rows<T>, copy_rows<T>, direct<T>, write_runs<T>, tap_dots<T>};
+  return {band_rows<T>, copy_rows<T>, direct<T>, write_runs<T>};
 }
 
 }  // namespace

@@ -6,29 +6,69 @@
 namespace pydl::kernels::conv {
 namespace {
 
-// Lanes [begin, end) from memory, zeros elsewhere; memory of other lanes is not touched.
+// Which lanes of a vector to load; memory of the others is not touched, they are zeros.
 #if PYDL_ISA_LEVEL == 2
-PYDL_INLINE uint32_t lanes(int begin, int end) { return ((1u << end) - 1) & ~((1u << begin) - 1); }
-PYDL_INLINE VF load_lanes(const float* p, int begin, int end) {
-  return _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes(begin, end)), p);
-}
-PYDL_INLINE VD load_lanes(const double* p, int begin, int end) {
-  return _mm512_maskz_loadu_pd(static_cast<__mmask8>(lanes(begin, end)), p);
-}
+template <class T>
+struct LaneMask {
+  uint32_t bits;
+  PYDL_INLINE LaneMask(int begin, int end) : bits(((1u << end) - 1) & ~((1u << begin) - 1)) {}
+};
+PYDL_INLINE VF load_lanes(const float* p, LaneMask<float> m) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(m.bits), p); }
+PYDL_INLINE VD load_lanes(const double* p, LaneMask<double> m) { return _mm512_maskz_loadu_pd(static_cast<__mmask8>(m.bits), p); }
 #elif PYDL_ISA_LEVEL == 1
-PYDL_INLINE __m256i lanes(int begin, int end) { return _mm256_andnot_si256(lane_mask(begin), lane_mask(end)); }
-PYDL_INLINE VF load_lanes(const float* p, int begin, int end) { return _mm256_maskload_ps(p, lanes(begin, end)); }
-PYDL_INLINE VD load_lanes(const double* p, int begin, int end) { return _mm256_maskload_pd(p, lanes(2 * begin, 2 * end)); }
+template <class T>
+struct LaneMask {
+  __m256i bits;
+  PYDL_INLINE LaneMask(int begin, int end)
+      : bits(_mm256_andnot_si256(lane_mask(begin * static_cast<int>(sizeof(T)) / 4), lane_mask(end * static_cast<int>(sizeof(T)) / 4))) {}
+};
+PYDL_INLINE VF load_lanes(const float* p, LaneMask<float> m) { return _mm256_maskload_ps(p, m.bits); }
+PYDL_INLINE VD load_lanes(const double* p, LaneMask<double> m) { return _mm256_maskload_pd(p, m.bits); }
 #else
 template <class T>
-PYDL_INLINE V<T> load_lanes(const T* p, int begin, int end) {
+struct LaneMask {
+  int begin, end;
+  PYDL_INLINE LaneMask(int b, int e) : begin(b), end(e) {}
+};
+template <class T>
+PYDL_INLINE V<T> load_lanes(const T* p, LaneMask<T> m) {
   T v[kLanes<T>] = {};
-  for (int i = begin; i < end; ++i) v[i] = p[i];
+  for (int i = m.begin; i < m.end; ++i) v[i] = p[i];
   return load(v);
 }
 #endif
+template <class T>
+PYDL_INLINE V<T> load_lanes(const T* p, int begin, int end) {
+  return load_lanes(p, LaneMask<T>(begin, end));
+}
 
 PYDL_INLINE int clamp_lane(int64_t x, int lanes) { return static_cast<int>(x < 0 ? 0 : x > lanes ? lanes : x); }
+
+// The lanes of a vector at x that lie in [0, width); of an empty range none.
+template <class T>
+PYDL_INLINE LaneMask<T> inside(int64_t x, int64_t width) {
+  constexpr int L = kLanes<T>;
+  const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
+  return LaneMask<T>(begin < end ? begin : 0, begin < end ? end : 0);
+}
+
+// row[x + i] for the places inside [0, width), else 0.
+template <class T>
+PYDL_INLINE V<T> load_inside(const T* row, int64_t x, int64_t width) {
+  constexpr int L = kLanes<T>;
+  const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
+  if (begin == 0 && end == L) return load(row + x);
+  return begin < end ? load_lanes(row + x, begin, end) : V<T>{};
+}
+
+template <class X, int... I>
+PYDL_INLINE X even_lanes(X a, X b, Indices<I...>) {
+  return __builtin_shufflevector(a, b, (2 * I)...);
+}
+template <class X, int... I>
+PYDL_INLINE X odd_lanes(X a, X b, Indices<I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + 1)...);
+}
 
 template <class X, int... I>
 PYDL_INLINE void zip_lanes(X a, X b, X* out, Indices<I...>) {

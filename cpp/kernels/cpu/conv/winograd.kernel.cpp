@@ -9,21 +9,6 @@ namespace {
 constexpr int L = kLanes<float>;
 using Lanes = typename MakeIndices<L>::Type;
 
-template <int... I>
-PYDL_INLINE VF even(VF a, VF b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I)...);
-}
-template <int... I>
-PYDL_INLINE VF odd(VF a, VF b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I + 1)...);
-}
-// row[x + i] for the places inside [0, width), else 0.
-PYDL_INLINE VF load_inside(const float* row, int64_t x, int64_t width) {
-  const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
-  if (begin == 0 && end == L) return load(row + x);
-  return begin < end ? load_lanes(row + x, begin, end) : VF{};
-}
-
 // ---- tiles of the input ----------------------------------------------------------------------------------------
 
 // out[q][i] = row[x + N i + q] for q < N, N = 1, 2, 4 or 8.
@@ -37,8 +22,8 @@ PYDL_INLINE void split_columns(const float* row, int64_t x, int64_t width, VF* o
     split_columns<N / 2>(row, x + N / 2 * L, width, high);
 #pragma GCC unroll 4
     for (int q = 0; q < N / 2; ++q) {
-      out[q] = even(low[q], high[q], Lanes{});
-      out[q + N / 2] = odd(low[q], high[q], Lanes{});
+      out[q] = even_lanes(low[q], high[q], Lanes{});
+      out[q + N / 2] = odd_lanes(low[q], high[q], Lanes{});
     }
   }
 }
