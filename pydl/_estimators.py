@@ -111,7 +111,7 @@ def numeric(x: Any, what: str, estimator: Any) -> np.ndarray[Any, Any]:
     name = type(estimator).__name__
     if hasattr(x, "tocsr"):
         raise TypeError(f"{name}: sparse {what} is not supported, dense data is required; use .toarray()")
-    array = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    array = as_array(x)
     if array.dtype.kind == "c":
         raise ValueError(f"{name}: Complex data not supported: {what} is of {array.dtype}")
     if array.dtype.kind not in "biuf":
@@ -143,7 +143,7 @@ def labelled(x: Any, y: Any, estimator: Any) -> tuple[Any, Any, Any]:
     """
     name = type(estimator).__name__
     samples = numeric(x, "X", estimator)
-    labels = y.detach().numpy() if isinstance(y, Tensor) else np.asarray(y)
+    labels = as_array(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         kind = _of_scikit_learn("DataConversionWarning", UserWarning)
         # scikit-learn's checks look for these words
@@ -197,7 +197,7 @@ def weights_of(
     """
     name = type(estimator).__name__
     count = len(position)
-    weight = np.ones(count) if sample_weight is None else np.asarray(_array(sample_weight), dtype=np.float64)
+    weight = np.ones(count) if sample_weight is None else as_array(sample_weight).astype(np.float64)
     if weight.ndim == 0:
         weight = np.full(count, float(weight))
     if weight.shape != (count,) or not np.isfinite(weight).all() or (weight < 0).any():
@@ -217,11 +217,15 @@ def weights_of(
     return weight, by_class
 
 
-def _array(value: Any) -> Any:
-    return value.detach().numpy() if isinstance(value, Tensor) else value
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """A tensor, or anything like an array, as NumPy's."""
+    if not isinstance(value, Tensor):
+        return np.asarray(value)
+    # NumPy has no bfloat16
+    return (value.float() if value.dtype == pydl.bfloat16 else value).detach().numpy()
 
 
 def accuracy(predict: Callable[[Any], Any], x: Any, y: Any, sample_weight: Any = None) -> float:
     """The share of samples whose label is predicted."""
-    right = np.asarray(_array(predict(x))) == np.asarray(_array(y)).reshape(-1)
-    return float(np.average(right, weights=None if sample_weight is None else _array(sample_weight)))
+    right = as_array(predict(x)) == as_array(y).reshape(-1)
+    return float(np.average(right, weights=None if sample_weight is None else as_array(sample_weight)))

@@ -120,7 +120,7 @@ def source_of(name: str) -> str:
         path = Path(inspect.getsourcefile(inspect.unwrap(resolve(name))) or "")
     except TypeError:
         return "C++"
-    # The package may lie in two places: a checkout that stands before the installed one on sys.path serves a part of it.
+    # The package may lie in two places: a checkout before the installed one on sys.path serves a part of it.
     roots = (Path(p) for p in sys.modules[__package__].__path__)
     root = next((p for p in roots if path.is_relative_to(p)), path.parent)
     return "pydl/" + path.relative_to(root).as_posix()

@@ -42,7 +42,8 @@ class SVC(Estimator):
         cache_size: megabytes of kernel rows kept. Default: 200.
         class_weight: factors of C by label, or ``"balanced"``: inverse to the classes' frequencies. Default: ``None``.
         verbose, random_state: accepted.
-        max_iter: most steps of each problem; -1: no limit. Default: -1.
+        max_iter: most steps of each problem; -1: 10 million, or 100 for each sample if that is more, as LIBSVM, for
+            tolerances that rounding cannot reach. Default: -1.
         decision_function_shape: ``"ovr"`` (default): a column for each class; ``"ovo"``: one for each pair.
         break_ties: predict by the ``"ovr"`` values instead of votes. Default: ``False``.
 
@@ -120,6 +121,9 @@ class SVC(Estimator):
         variance = samples.var()
         return 1.0 / (samples.shape[1] * variance) if variance else 1.0
 
+    def _most_steps(self, samples: int) -> int:
+        return int(self.max_iter) if self.max_iter >= 0 else max(10_000_000, 100 * samples)
+
     def _solve(self, inputs: Any, kernel: str, signs: Any, bounds: Any) -> tuple[Any, float, int]:
         found = pydl._smo(
             pydl.from_numpy(np.ascontiguousarray(inputs)),
@@ -130,7 +134,7 @@ class SVC(Estimator):
             gamma=self._gamma,
             coef0=float(self.coef0),
             tol=float(self.tol),
-            max_iter=int(self.max_iter),
+            max_iter=self._most_steps(len(signs)),
             cache_bytes=int(self.cache_size * 2**20),
         ).numpy()
         return found[:-2] * signs, float(found[-2]), int(found[-1])
@@ -167,9 +171,9 @@ class SVC(Estimator):
                 part = inputs[chosen][:, chosen] if kernel == "precomputed" else inputs[chosen]
                 pairs.append((first, second, chosen, *self._solve(part, kernel, signs, bounds[chosen])))
         self._gather(pairs, samples, position)
-        if 0 <= self.max_iter <= int(self.n_iter_.max()):
+        if any(steps >= self._most_steps(len(chosen)) for _, _, chosen, *_, steps in pairs):
             self.fit_status_ = 1
-            message = f"SVC: stopped after max_iter={self.max_iter} steps; consider scaling the features"
+            message = f"SVC: stopped after {self.n_iter_.max()} steps; raise tol, or consider scaling the features"
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
         return self
 

@@ -414,8 +414,8 @@ def _ensembles(a: Any) -> None:
 
 @picture("search", "Random search: the best value after each trial, for ten seeds.")
 def _search(a: Any) -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(10):
-        points = rng.uniform(-2, 2, (60, 2))
-        a.plot(np.minimum.accumulate((points**2).sum(1)), linewidth=0.8)
+    space = {"x": (-2.0, 2.0), "y": (-2.0, 2.0)}
+    for seed in range(10):
+        found = pydl.search.RandomSearch(lambda p: p["x"] ** 2 + p["y"] ** 2, space, seed=seed).run(60)
+        a.plot(np.minimum.accumulate([trial.value for trial in found.trials]), linewidth=0.8)
     a.set_yscale("log")

@@ -17,6 +17,7 @@ __all__ = [
     "repeated",
     "repeated_target",
     "selected",
+    "working",
 ]
 
 Target: TypeAlias = "None | int | Sequence[int] | Tensor"
@@ -51,10 +52,16 @@ def repeated(arguments: tuple[Any, ...], batch: int, times: int) -> tuple[Any, .
 
 
 def repeated_target(target: Target, times: int) -> Target:
-    """The targets of ``times`` copies of the batch."""
-    if isinstance(target, Tensor):
-        return target.repeat(times) if target.dim() == 1 else target
-    return list(target) * times if isinstance(target, Sequence) else target
+    """The targets of ``times`` copies of the batch; one class is for all."""
+    if target is None:
+        return None
+    index = pydl.as_tensor(target)
+    return index.repeat(times) if index.dim() == 1 and len(index) > 1 else target
+
+
+def working(inputs: Tensor) -> Any:
+    """The dtype in which attributions are added up: float32 for 16-bit inputs."""
+    return pydl.promote_types(inputs.dtype, pydl.float32)
 
 
 def selected(name: str, output: Any, target: Target, batch: int) -> Tensor:

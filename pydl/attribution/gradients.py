@@ -18,6 +18,7 @@ from pydl.attribution._common import (
     repeated,
     repeated_target,
     selected,
+    working,
 )
 
 __all__ = ["IntegratedGradients", "Saliency", "SmoothGrad"]
@@ -105,7 +106,7 @@ class SmoothGrad:
             raise ValueError(
                 f"SmoothGrad: n_samples must be at least 1 and stdevs not negative, got {n_samples} and {stdevs}"
             )
-        total = pydl.zeros_like(x)
+        total = pydl.zeros_like(x, dtype=working(x))
         method = self.method
         if method is None:
             method = Saliency(self.forward_func)
@@ -113,7 +114,7 @@ class SmoothGrad:
         for _ in range(n_samples):
             noise = pydl.randn(x.shape, generator=generator, dtype=x.dtype) * stdevs
             total = total + method.attribute(x + noise, target=target, **kwargs).detach()
-        return total / n_samples
+        return (total / n_samples).to(x.dtype)
 
 
 def _rule(method: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -190,17 +191,17 @@ class IntegratedGradients:
         arguments = as_arguments(additional_forward_args)
         places, weights = _rule(method, n_steps)
         together = n_steps if internal_batch_size is None else max(internal_batch_size // max(len(x), 1), 1)
-        total = pydl.zeros_like(x)
+        total = pydl.zeros_like(x, dtype=working(x))
         for start in range(0, n_steps, together):
             some = slice(start, start + together)
             total = total + self._part(x, base, places[some], weights[some], target, arguments)
         result = total * (x - base) if self.multiply_by_inputs else total
         if not return_convergence_delta:
-            return result
+            return result.to(x.dtype)
         with pydl.no_grad():
             ends = [selected(name, self.forward_func(end, *arguments), target, len(x)) for end in (x, base)]
         effect = result if self.multiply_by_inputs else result * (x - base)
-        return result, effect.flatten(1).sum(1) - (ends[0] - ends[1])
+        return result.to(x.dtype), (effect.flatten(1).sum(1) - (ends[0] - ends[1])).to(x.dtype)
 
     def _part(
         self, x: Tensor, base: Tensor, places: np.ndarray, weights: np.ndarray, target: Target, arguments: Any
@@ -208,10 +209,11 @@ class IntegratedGradients:
         """The weighted sum of the gradients at some places."""
         count = len(places)
         shape = (count, *(1,) * x.dim())
-        along = pydl.from_numpy(places).to(x.dtype).reshape(shape)
-        points = (base + along * (x - base)).flatten(0, 1)
+        wide = working(x)
+        along, share = (pydl.from_numpy(values).to(wide).reshape(shape) for values in (places, weights))
+        points = (base + along * (x - base)).flatten(0, 1).to(x.dtype)
         found = gradient(
             "IntegratedGradients", self.forward_func, points, repeated_target(target, count),
             repeated(arguments, len(x), count),
         )  # fmt: skip
-        return (found.unflatten(0, (count, len(x))) * pydl.from_numpy(weights).to(x.dtype).reshape(shape)).sum(0)
+        return (found.unflatten(0, (count, len(x))) * share).sum(0)

@@ -14,6 +14,7 @@ from pydl.attribution._common import (
     check_inputs,
     repeated_target,
     selected,
+    working,
 )
 
 __all__ = ["Occlusion"]
@@ -66,7 +67,8 @@ class Occlusion:
         window, steps = _geometry(tuple(x.shape[1:]), sliding_window_shapes, strides)
         if perturbations_per_eval < 1:
             raise ValueError(f"{name}: perturbations_per_eval must be at least 1, got {perturbations_per_eval}")
-        total, covered = pydl.zeros_like(x), pydl.zeros(x.shape[1:], dtype=x.dtype)
+        wide = working(x)
+        total, covered = pydl.zeros_like(x, dtype=wide), pydl.zeros(x.shape[1:], dtype=wide)
         with pydl.no_grad():
             whole = selected(name, self.forward_func(x), target, len(x))
             places = _places(tuple(x.shape[1:]), window, steps)
@@ -77,11 +79,11 @@ class Occlusion:
                     hidden[k][place] = base[place]
                 output = self.forward_func(hidden.flatten(0, 1))
                 scores = selected(name, output, repeated_target(target, len(some)), len(x) * len(some))
-                falls = (whole - scores.unflatten(0, (len(some), len(x)))).to(x.dtype)
+                falls = (whole - scores.unflatten(0, (len(some), len(x)))).to(wide)
                 for fall, place in zip(falls, everywhere):
                     total[place] += fall.reshape(-1, *(1,) * (x.dim() - 1))
                     covered[place[1:]] += 1
-        return total / covered
+        return (total / covered).to(x.dtype)
 
 
 def _geometry(shape: tuple[int, ...], window: Any, strides: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

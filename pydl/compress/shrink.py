@@ -50,6 +50,13 @@ class ShrinkReport:
     bytes: tuple[int, int] = (0, 0)
 
 
+def _depthwise(module: Any) -> bool:
+    """Whether a layer has one filter per channel: its inputs and outputs go together."""
+    return (
+        isinstance(module, _counts.CONVOLUTIONS) and 1 < module.groups == module.in_channels == module.out_channels  # type: ignore[comparison-overlap]
+    )
+
+
 def _channel_dim(module: nn.Module) -> int:
     """Where channels stand in the inputs and outputs of a layer."""
     return -1 if isinstance(module, nn.Linear) else 1
@@ -86,6 +93,7 @@ class _Flow:
 
     Attributes:
         layers: those that are called once, whose channels may go.
+        depthwise: the names of those with one filter per channel.
         readers: these, and the layers of one weight per channel.
         inputs: what each reader gets, of one call.
         sources: for each reader and each of its input channels the atoms it depends on, or None where it must stay.
@@ -109,7 +117,12 @@ class _Flow:
             self.result = _counts.call(model, example_inputs)
         once = {n: m for n, m in candidates.items() if calls[n] == 1}
         self.readers = {n: m for n, m in once.items() if not (isinstance(m, nn.PReLU) and m.weight.numel() == 1)}
-        self.layers = {n: m for n, m in once.items() if isinstance(m, _LAYERS) and getattr(m, "groups", 1) == 1}
+        self.depthwise = {n for n, m in once.items() if _depthwise(m)}
+        self.layers = {
+            n: m
+            for n, m in once.items()
+            if isinstance(m, _LAYERS) and (getattr(m, "groups", 1) == 1 or n in self.depthwise)
+        }
         self._find_sources()
 
     @contextmanager
@@ -188,7 +201,7 @@ def _absorbs(module: Any, constant: float) -> bool:
     """Whether a layer can take a constant input channel into its bias: not where zeros are padded beside it."""
     if getattr(module, "groups", 1) > 1:
         return False
-    if constant == 0 or isinstance(module, (nn.Linear, *_PER_CHANNEL)) or module.padding_mode != "zeros":
+    if constant == 0 or isinstance(module, nn.Linear) or module.padding_mode != "zeros":
         return True
     padding: Any = module.padding
     return padding == "valid" or (not isinstance(padding, str) and not any(padding))
@@ -200,29 +213,56 @@ class _Plan:
     def __init__(self, flow: _Flow) -> None:
         self.flow = flow
         self.parent: dict[Atom, Atom] = {}
-        dead = {n: (m.weight.detach().flatten(1) == 0).all(1).tolist() for n, m in flow.layers.items()}
+        self.dead = {n: (m.weight.detach().flatten(1) == 0).all(1).tolist() for n, m in flow.layers.items()}
         self.constants: dict[tuple[str, int], float] = {}
-        atoms = [(n, c) for n, rows in dead.items() for c in range(len(rows))]
-        stays = {self._root(a) for a in atoms if not dead[a[0]][a[1]] or a[0] in flow.blocked}
+        self.read_by: dict[Atom, list[tuple[str, int]]] = {}
         for name, channels in flow.sources.items():
-            module = flow.readers[name]
-            values = _by_channel(flow.inputs[name], _channel_dim(module))
             for j, sources in enumerate(channels):
-                if not sources:
-                    continue
-                for atom in sources[1:]:
-                    self._join(sources[0], atom)
-                constant = _constant(values[j])
-                if constant is None or not _absorbs(module, constant):
-                    stays.add(sources[0])
-                else:
-                    self.constants[name, j] = constant
+                for atom in sources or ():
+                    self.read_by.setdefault(atom, []).append((name, j))
+        atoms = [(n, c) for n, rows in self.dead.items() for c in range(len(rows))]
+        stays = {a for a in atoms if a[0] in flow.blocked or not (self._is_constant(a) or self._is_unread(a))}
+        for name, channels in flow.sources.items():
+            stays.update(self._tied(name, channels))
         stays = {self._root(a) for a in stays}
         self.gone = {a for a in atoms if self._root(a) not in stays}
-        for name, rows in dead.items():  # at least one channel stays, with what it is tied to
+        for name, rows in self.dead.items():  # at least one channel stays, with what it is tied to
             if all((name, c) in self.gone for c in range(len(rows))):
                 kept = self._root((name, 0))
                 self.gone = {a for a in self.gone if self._root(a) != kept}
+
+    def _is_constant(self, atom: Atom) -> bool:
+        """Whether the channel does not depend on the model's input: of weights 0, or a filter on such a channel."""
+        name, c = atom
+        if self.dead[name][c]:
+            return True
+        sources = self.flow.sources[name][c] if name in self.flow.depthwise else None
+        return bool(sources) and all(map(self._is_constant, sources or ()))
+
+    def _is_unread(self, atom: Atom) -> bool:
+        """Whether all that read the channel are filters of weights 0, perhaps behind norms."""
+        layers = [r for r in self.read_by.get(atom, ()) if not isinstance(self.flow.readers[r[0]], _PER_CHANNEL)]
+        return bool(layers) and all(n in self.flow.depthwise and self.dead[n][j] for n, j in layers)
+
+    def _tied(self, name: str, channels: list[list[Atom] | None]) -> Iterator[Atom]:
+        """Joins what one reader ties together; gives what has to stay because of it."""
+        module = self.flow.readers[name]
+        values = _by_channel(self.flow.inputs[name], _channel_dim(module))
+        single = name in self.flow.depthwise
+        for j, sources in enumerate(channels):
+            if not sources:
+                if single:
+                    yield name, j
+                continue
+            for atom in [*sources[1:], *([(name, j)] if single else [])]:
+                self._join(sources[0], atom)
+            if single or isinstance(module, _PER_CHANNEL):
+                continue  # passes its channel on: what reads that decides
+            constant = _constant(values[j])
+            if constant is None or not _absorbs(module, constant):
+                yield sources[0]
+            else:
+                self.constants[name, j] = constant
 
     def _root(self, atom: Atom) -> Atom:
         while self.parent.get(atom, atom) != atom:
@@ -277,12 +317,16 @@ class _Surgery:
             setattr(module, name, old)
         self.undo.clear()
 
-    def cut_outputs(self, module: Any, gone: set[int]) -> None:
+    def cut_outputs(self, module: Any, gone: set[int], depthwise: bool) -> None:
         keep = [c for c in range(module.weight.shape[0]) if c not in gone]
+        sizes = ["out_features" if isinstance(module, nn.Linear) else "out_channels"]
+        if depthwise:
+            sizes += ["in_channels", "groups"]
         self.put(module, "weight", module.weight[keep])
         if module.bias is not None:
             self.put(module, "bias", module.bias[keep])
-        self.put(module, "out_features" if isinstance(module, nn.Linear) else "out_channels", len(keep))
+        for size in sizes:
+            self.put(module, size, len(keep))
 
     def cut_inputs(self, module: Any, gone: dict[int, float]) -> None:
         weight = module.weight.detach()
@@ -310,12 +354,12 @@ def _apply(plan: _Plan, gone: set[Atom]) -> _Surgery:
     for name, module in flow.layers.items():
         channels = {c for n, c in gone if n == name}
         if channels:
-            surgery.cut_outputs(module, channels)
+            surgery.cut_outputs(module, channels, name in flow.depthwise)
     for name, inputs in plan.removed_inputs(gone).items():
         reader = flow.readers[name]
         if inputs and isinstance(reader, _PER_CHANNEL):
             surgery.cut_channels(reader, set(inputs))
-        elif inputs:
+        elif inputs and name not in flow.depthwise:  # there they went with the outputs
             surgery.cut_inputs(reader, {j: plan.constants[name, j] for j in inputs})
     return surgery
 
@@ -344,8 +388,9 @@ def shrink(model: nn.Module, example_inputs: Any, inplace: bool = False, return_
     That is: the matching inputs, norms and biases of the layers behind. In eval mode the result gives the same outputs
     for every input. What a removed channel still passes on (its bias, a norm's shift) goes into the next bias; the
     channel stays where that is impossible: in front of zero padding, in sums with channels that stay, at the model's
-    output, in layers that are called several times and in grouped convolutions. At least one channel of each layer
-    stays.
+    output, in layers that are called several times and in grouped convolutions. Depthwise convolutions lose the
+    channels of the layer in front, and the other way round where nothing else reads them. At least one channel of each
+    layer stays.
 
     Masks of :mod:`pydl.nn.utils.prune` count as applied and are gone afterwards.
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 import pydl
-from pydl import Tensor
-from pydl._estimators import Estimator, accuracy, numeric
+from pydl._estimators import Estimator, accuracy, as_array, numeric
 from pydl.nn import Module
 
 Array = Any
@@ -41,7 +40,7 @@ def samples_of(estimator: Any, x: Any, members: Sequence[Any]) -> Array:
     """
     if not all(isinstance(m, Module) for m in members):
         return numeric(x, "X", estimator)
-    array = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    array = as_array(x)
     if array.dtype.kind not in "biuf" or array.ndim < 2 or len(array) == 0 or not np.isfinite(array).all():
         kind = type(estimator).__name__
         raise ValueError(f"{kind}: X must be finite numbers (samples, ...), got {array.dtype} of shape {array.shape}")
@@ -75,8 +74,8 @@ def probabilities(member: Any, x: Array, classes: Array) -> Array:
     elif not hasattr(member, "predict_proba"):
         raise AttributeError(f"{type(member).__name__} has no predict_proba; use voting='hard'")
     else:
-        found = _plain(member.predict_proba(x))
-        own = _plain(getattr(member, "classes_", classes))
+        found = as_array(member.predict_proba(x))
+        own = as_array(getattr(member, "classes_", classes))
     out = np.zeros((len(found), len(classes)))
     out[:, positions(own, classes)] = found
     return out
@@ -87,7 +86,7 @@ def votes(member: Any, x: Array, classes: Array) -> Array:
     if isinstance(member, Module):
         labels: Array = module_probabilities(member, x).argmax(1)
     else:
-        labels = _plain(member.predict(x))
+        labels = as_array(member.predict(x))
     return np.eye(len(classes))[positions(labels, classes)]
 
 
@@ -113,10 +112,6 @@ def all_classes(y_classes: Array | None, members: Sequence[Any], x: Array) -> Ar
     if any(f.dtype.kind != merged.dtype.kind for f in found):
         raise ValueError("a module's class k is label k: the labels must be integers")
     return merged
-
-
-def _plain(value: Any) -> Array:
-    return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 def named(estimators: Sequence[Any], kind: str) -> list[tuple[str, Any]]:

@@ -157,6 +157,12 @@ class StackingEnsemble(Ensemble):
         out = None
         for part in parts:
             held = fold == part
+            missing = np.setdiff1d(labels, labels[~held])
+            if len(missing) and not hasattr(member, "predict_proba"):
+                raise ValueError(
+                    f"StackingEnsemble: all samples of class {missing[0]!r} are in one of {len(parts)} folds, and "
+                    f"{type(member).__name__} has no predict_proba; give it two samples of every class"
+                )
             found = self._predicted(clone(member).fit(x[~held], labels[~held]), x[held])
             out = np.zeros((len(x), found.shape[1])) if out is None else out
             out[held] = found

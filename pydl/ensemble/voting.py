@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pydl._estimators import labelled, like
+from pydl._estimators import as_array, labelled, like
 from pydl.ensemble._members import Ensemble, all_classes, clone, probabilities, samples_of, votes
 from pydl.nn import Module
 
@@ -74,7 +74,7 @@ class VotingEnsemble(Ensemble):
         else:
             x, classes, _ = labelled(X, y, self)
             self.classes_ = all_classes(classes, members, x)
-        labels = y.detach().numpy() if hasattr(y, "detach") else np.asarray(y)
+        labels = as_array(y)
         self.estimators_ = [m if isinstance(m, Module) else clone(m).fit(x, labels.reshape(-1)) for m in members]
         self.named_estimators_ = dict(zip([name for name, _ in self._pairs()], self.estimators_))
         self.n_features_in_ = x.shape[1]

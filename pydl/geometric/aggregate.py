@@ -7,6 +7,7 @@ from pydl import Tensor
 
 __all__ = ["degree", "global_add_pool", "global_max_pool", "global_mean_pool", "scatter", "softmax"]
 
+_HALF = (pydl.float16, pydl.bfloat16)
 _REDUCTIONS = ("sum", "add", "mean", "max", "min", "mul")
 
 
@@ -35,8 +36,8 @@ def scatter(src: Tensor, index: Tensor, dim: int = 0, dim_size: int | None = Non
         reduce: ``'sum'`` (or ``'add'``), ``'mean'``, ``'max'``, ``'min'``, ``'mul'``. A group without slices gives
             0, with ``'mul'`` 1.
 
-    Raises ``ShapeError`` for an index of another size, ``IndexError`` for indices outside ``[0, dim_size)``,
-    ``ValueError`` for another ``reduce``.
+    float16 and bfloat16 are joined in float32. Raises ``ShapeError`` for an index of another size, ``IndexError`` for
+    indices outside ``[0, dim_size)``, ``ValueError`` for another ``reduce``.
 
     >>> pydl.geometric.scatter(pydl.tensor([1.0, 2.0, 4.0]), pydl.tensor([0, 2, 0]))
     tensor([5., 0., 2.])
@@ -51,8 +52,15 @@ def scatter(src: Tensor, index: Tensor, dim: int = 0, dim_size: int | None = Non
         raise ValueError(f"scatter(): dim_size must be at least 0, got {dim_size}")
     dim %= src.dim()
     sizes = list(src.shape)
-    groups = sizes[dim] = _groups("scatter", index, sizes[dim], dim_size)
+    sizes[dim] = _groups("scatter", index, sizes[dim], dim_size)
     index = index.long()
+    if src.dtype in _HALF and reduce not in ("max", "min"):
+        # A running sum of ones in bfloat16 would end at 256.
+        return _joined(src.float(), index, dim, sizes, reduce).to(src.dtype)
+    return _joined(src, index, dim, sizes, reduce)
+
+
+def _joined(src: Tensor, index: Tensor, dim: int, sizes: list[int], reduce: str) -> Tensor:
     if reduce in ("max", "min"):
         return src.new_zeros(sizes).index_reduce(dim, index, src, "a" + reduce, include_self=False)
     if reduce == "mul":
@@ -60,7 +68,7 @@ def scatter(src: Tensor, index: Tensor, dim: int = 0, dim_size: int | None = Non
     total = src.new_zeros(sizes).index_add(dim, index, src)
     if reduce != "mean":
         return total
-    count = degree(index, groups, dtype=src.dtype if src.is_floating_point() else None).clamp_(min=1)
+    count = degree(index, sizes[dim], dtype=src.dtype if src.is_floating_point() else None).clamp_(min=1)
     count = count.reshape([-1 if d == dim else 1 for d in range(src.dim())])
     return total / count if src.is_floating_point() else total.div(count, rounding_mode="floor").to(src.dtype)
 
@@ -72,8 +80,9 @@ def degree(index: Tensor, num_nodes: int | None = None, dtype: pydl.dtype | None
     tensor([2., 0., 1., 0.])
     """
     count = _groups("degree", index, index.shape[0] if index.dim() else 0, num_nodes)
-    ones = pydl.ones(index.shape[0], dtype=dtype)
-    return ones.new_zeros(count).index_add(0, index.long(), ones)
+    ones = pydl.ones(index.shape[0], dtype=pydl.float32 if dtype in _HALF else dtype)
+    found = ones.new_zeros(count).index_add(0, index.long(), ones)
+    return found.to(dtype) if dtype in _HALF else found
 
 
 def softmax(src: Tensor, index: Tensor, num_nodes: int | None = None) -> Tensor:

@@ -62,7 +62,8 @@ class MessagePassing(nn.Module):
 
     A subclass overrides :meth:`message` and, if need be, :meth:`aggregate` and :meth:`update`, and calls
     :meth:`propagate`. An argument of `message` that ends in ``_j`` is gathered at the source of every edge, one that
-    ends in ``_i`` at its target; ``index`` is the target of every edge.
+    ends in ``_i`` at its target; ``index`` is the target of every edge, ``edge_weight`` its weight in a dense adjacency
+    (None for an edge_index, unless it is given).
 
     Args:
         aggr: ``'sum'`` (or ``'add'``), ``'mean'``, ``'max'``, ``'min'`` or ``'mul'``.
@@ -109,9 +110,9 @@ class MessagePassing(nn.Module):
         if self.flow == "target_to_source":
             sources, targets = targets, sources
             edge_index = edge_index.flip(0) if not edge_index.is_floating_point() else edge_index.mT
-        edge_index, _ = edges_of(name, edge_index, targets, sources)
+        edge_index, weight = edges_of(name, edge_index, targets, sources)
         source, target = edge_index[0], edge_index[1]
-        known = {"index": target, "edge_index": edge_index, "dim_size": targets, **kwargs}
+        known = {"index": target, "edge_index": edge_index, "edge_weight": weight, "dim_size": targets, **kwargs}
         out = self.message(**self._collect(names, kwargs, known, source, target))
         out = self.aggregate(out, target, targets)
         extra = [p for p in inspect.signature(self.update).parameters][1:]
@@ -131,9 +132,13 @@ class MessagePassing(nn.Module):
                 raise TypeError(f"{type(self).__name__}: message() asks for {name!r}, which propagate() did not get")
         return found
 
-    def message(self, x_j: Tensor) -> Tensor:
-        """What goes along every edge, by default the source's features."""
-        return x_j
+    def message(self, x_j: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        """What goes along every edge, by default the source's features, times the edge's weight if it has one."""
+        if edge_weight is None:
+            return x_j
+        sizes = [1] * x_j.dim()
+        sizes[self.node_dim] = -1
+        return edge_weight.reshape(sizes) * x_j
 
     def aggregate(self, inputs: Tensor, index: Tensor, dim_size: int) -> Tensor:
         """Joins the messages at their targets."""
@@ -159,7 +164,7 @@ class GCNConv(MessagePassing):
 
     Args:
         in_channels, out_channels: features per node.
-        improved: adds 2 I instead.
+        improved: adds 2 I instead (as in the paper; PyTorch Geometric does so only where edge_weight is given).
         cached: keeps the normalised edges of the first call, for one and the same graph.
         add_self_loops: default as `normalize`. Loops that are there keep their weight and are not doubled.
         normalize: False leaves :math:`A X W^T + b`.
@@ -230,9 +235,6 @@ class GCNConv(MessagePassing):
         out = self.propagate(edge_index, (nodes, nodes), x=self.lin(x), edge_weight=weight)
         return out if self.bias is None else out + self.bias
 
-    def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:  # type: ignore[override]
-        return edge_weight.unsqueeze(-1) * x_j
-
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}"
 
@@ -255,7 +257,8 @@ class GATConv(MessagePassing):
         bias: default True.
 
     Keys ``lin.weight`` (heads * out, in), ``att_src``, ``att_dst`` (1, heads, out), with edge_dim
-    ``lin_edge.weight``, ``att_edge``, and ``bias``. ``return_attention_weights=True`` gives ``(out, (edge_index with
+    ``lin_edge.weight``, ``att_edge``, and ``bias``. Of a dense adjacency it counts which entries are not 0 alone.
+    ``return_attention_weights=True`` gives ``(out, (edge_index with
     loops, alpha (E', heads)))``.
 
     >>> conv = pydl.geometric.GATConv(3, 8, heads=2)
@@ -442,9 +445,6 @@ class GINConv(MessagePassing):
         if target is not None:
             out = out + (1 + self.eps) * target
         return self.nn(out)
-
-    def message(self, x_j: Tensor, edge_weight: Tensor | None) -> Tensor:  # type: ignore[override]
-        return x_j if edge_weight is None else edge_weight.unsqueeze(-1) * x_j
 
     def extra_repr(self) -> str:
         return f"nn={self.nn}"

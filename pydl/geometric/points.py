@@ -72,9 +72,10 @@ def knn(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
     >>> pydl.geometric.knn(cloud, pydl.tensor([[[1.2]]]), 2)
     (tensor([[[0.0400, 0.6400]]]), tensor([[[1, 3]]]))
     """
-    distances, index = pydl._knn(*_working(x, y), k)  # type: ignore[attr-defined]
+    dtype = x.dtype
+    x, y = (c if c.dtype in _WORKING else c.float() for c in (x, y))
+    distances, index = pydl._knn(x.detach(), y.detach(), k)  # type: ignore[attr-defined]
     if pydl.is_grad_enabled() and (x.requires_grad or y.requires_grad):
-        near = x.unsqueeze(1).expand(-1, y.shape[1], -1, -1)
-        near = near.gather(2, index.unsqueeze(-1).expand(-1, -1, -1, x.shape[2]))
-        distances = (near - y.unsqueeze(2)).square().sum(-1)
-    return distances.to(x.dtype), index
+        batch = pydl.arange(x.shape[0]).reshape(-1, 1, 1)
+        distances = (x[batch, index] - y.unsqueeze(2)).square().sum(-1)
+    return distances.to(dtype), index

@@ -19,7 +19,7 @@ from pydl.nn import Module
 Reduction = Literal["none", "mean", "sum"]
 MeanOrSum = Literal["mean", "sum"]
 P = ParamSpec("P")
-_HALF = (pydl.float16, pydl.bfloat16)
+HALF = (pydl.float16, pydl.bfloat16)
 
 
 class _Checks:
@@ -64,34 +64,35 @@ class _Checks:
                 raise TypeError(f"{self.name}(): {name} must be a floating-point tensor, got {first.dtype}")
 
 
-def _widen(value: Any) -> Any:
-    return value.float() if isinstance(value, Tensor) and value.dtype in _HALF else value
+def widen(value: Any) -> Any:
+    """A tensor of 16-bit floats as float32, anything else as it is."""
+    return value.float() if isinstance(value, Tensor) and value.dtype in HALF else value
 
 
 @overload
-def functional(function: Callable[P, Tensor], *, widen: bool = True) -> Callable[P, Tensor]: ...
+def functional(function: Callable[P, Tensor], *, widening: bool = True) -> Callable[P, Tensor]: ...
 @overload
 def functional(
-    function: None = None, *, widen: bool = True
+    function: None = None, *, widening: bool = True
 ) -> Callable[[Callable[P, Tensor]], Callable[P, Tensor]]: ...
-def functional(function: Any = None, *, widen: bool = True) -> Any:
+def functional(function: Any = None, *, widening: bool = True) -> Any:
     """Checks options against ``Literal`` annotations and tensors against ``Tensor``; 16-bit floats are computed in
     float32.
 
-    The result has the dtype of the first tensor. ``widen=False``: the function sees to the dtypes itself.
+    The result has the dtype of the first tensor. ``widening=False``: the function sees to the dtypes itself.
     """
     if function is None:
-        return functools.partial(functional, widen=widen)
-    checks = _Checks(function, widen)
+        return functools.partial(functional, widening=widening)
+    checks = _Checks(function, widening)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Tensor:
         checks.call(args, kwargs)
         tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor)]
-        if not widen or not any(t.dtype in _HALF for t in tensors):
+        if not checks.floating or not any(t.dtype in HALF for t in tensors):
             return function(*args, **kwargs)
-        result = function(*map(_widen, args), **{k: _widen(v) for k, v in kwargs.items()})
-        return result.to(tensors[0].dtype) if tensors[0].dtype in _HALF else result
+        result = function(*map(widen, args), **{k: widen(v) for k, v in kwargs.items()})
+        return result.to(tensors[0].dtype) if tensors[0].dtype in HALF else result
 
     call.checks = checks  # type: ignore[attr-defined]
     return call
@@ -106,6 +107,7 @@ class Loss(Module):
 
     _function: Callable[..., Tensor]
     _options: tuple[inspect.Parameter, ...] = ()
+    _sizes: tuple[str, ...] = ()  # what the constructor takes in front of the options
 
     def __init_subclass__(cls, of: Callable[..., Tensor] | None = None, takes: int = 2, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -115,7 +117,8 @@ class Loss(Module):
         cls._function = staticmethod(of)
         cls._options = tuple(parameters[takes:])
         this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        signature = inspect.Signature([this, *cls._options], return_annotation=None)
+        sizes = [this.replace(name=name, annotation="int") for name in cls._sizes]
+        signature = inspect.Signature([this, *sizes, *cls._options], return_annotation=None)
 
         if "__init__" not in vars(cls):
 
@@ -126,7 +129,10 @@ class Loss(Module):
                 except TypeError as error:
                     raise TypeError(f"{cls.__name__}(): {error}") from None
                 bound.apply_defaults()
-                self._set_options({k: v for k, v in bound.arguments.items() if k != "self"})
+                given = {k: v for k, v in bound.arguments.items() if k != "self"}
+                if cls._sizes:
+                    self._make(*(given.pop(name) for name in cls._sizes))
+                self._set_options(given)
 
             cls.__init__ = _described(__init__, cls, signature)  # type: ignore[assignment]
         if cls.forward is Loss.forward:
@@ -140,6 +146,10 @@ class Loss(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The loss."""
         return self._function(*args, **kwargs, **self._chosen())
+
+    def _make(self, *sizes: int) -> None:
+        """Parameters of these sizes."""
+        raise NotImplementedError
 
     def _set_options(self, options: dict[str, Any]) -> None:
         checks: _Checks = self._function.checks  # type: ignore[attr-defined]
@@ -310,9 +320,11 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
 
 
 def safe_log(p: Tensor) -> Tensor:
-    """The logarithm of probabilities, at least -100 as in `nn.BCELoss`, with derivative 0 below that."""
-    small = p <= 0
-    return p.masked_fill(small, 1).log().clamp_min(-100).masked_fill(small, -100)
+    """The logarithm of probabilities, at least -100 as in `nn.BCELoss`, with derivative 0 below that, and where 1 / p
+    may be infinite.
+    """
+    small = p < pydl.finfo(p.dtype).tiny
+    return pydl.where(small, p.detach().log().clamp_min(-100), p.masked_fill(small, 1).log().clamp_min(-100))
 
 
 def xlogx(p: Tensor) -> Tensor:

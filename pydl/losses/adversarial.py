@@ -7,7 +7,7 @@ from typing import Literal
 
 import pydl
 from pydl import Generator, Tensor
-from pydl.losses._shared import Loss, Reduction, functional, mean, need_dims, need_shape, norm, reduce
+from pydl.losses._shared import Loss, Reduction, functional, mean, need_dims, need_shape, norm, reduce, widen
 from pydl.nn import functional as F
 
 __all__ = [
@@ -124,7 +124,7 @@ class WassersteinLoss(Loss, of=wasserstein_loss):
         return adversarial_loss(fake, True, False, "wgan")
 
 
-@functional(widen=False)
+@functional(widening=False)
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor],
     real: Tensor,
@@ -159,6 +159,8 @@ def gradient_penalty(
         tensor(4.)
     """
     op = "gradient_penalty"
+    if not real.is_floating_point():
+        raise TypeError(f"{op}(): real must be a floating-point tensor, got {real.dtype}")
     need_dims(op, "real", real, "(N, *)", 1)
     need_shape(op, "fake", fake, real.shape)
     count = real.shape[0]
@@ -171,13 +173,13 @@ def gradient_penalty(
         if not between.requires_grad:
             between.requires_grad_()
         (slope,) = pydl.autograd.grad(critic(between).sum(), between, create_graph=True)
-    wide = slope.float() if slope.dtype in (pydl.float16, pydl.bfloat16) else slope
+    wide = widen(slope)
     excess = norm(wide.reshape(count, wide.numel() // max(1, count))) - target
     loss = (excess.relu() if one_sided else excess).square()
     return reduce(loss, reduction).to(real.dtype)
 
 
-@functional(widen=False)
+@functional(widening=False)
 def wgan_gp_loss(
     critic: Callable[[Tensor], Tensor],
     real: Tensor,

@@ -56,18 +56,17 @@ def signed_distance(mask: Tensor, sampling: Sampling = None) -> Tensor:
         raise TypeError(f"{op}(): mask must be a Tensor, got {type(mask).__name__}")
     need_dims(op, "mask", mask, "(N, C, *)", 2)
     spatial = mask.dim() - 2
-    spacing = [1.0] * spatial
-    if sampling is not None:
-        spacing = list(map(float, sampling)) if isinstance(sampling, Sequence) else [float(sampling)] * spatial
-    if len(spacing) != spatial or any(not 0 < s < float("inf") for s in spacing):
+    spacing = pydl.as_tensor(1.0 if sampling is None else sampling, dtype=pydl.float64)
+    if spacing.dim() == 0:
+        spacing = spacing.expand(spatial)
+    if tuple(spacing.shape) != (spatial,) or not ((spacing > 0) & spacing.isfinite()).all():
         raise ValueError(f"{op}(): sampling must be {spatial} positive numbers, got {sampling}")
     dtype = mask.dtype if mask.is_floating_point() else pydl.float32
     if spatial == 0:
         return pydl.zeros(mask.shape, dtype=dtype)  # type: ignore[attr-defined]
     inside = (mask.detach() > 0.5).flatten(0, 1)
     computed = pydl.float64 if dtype == pydl.float64 else pydl.float32
-    spaces = pydl.tensor(spacing, dtype=pydl.float64)
-    distances = pydl._signed_distance(inside, spaces, computed)  # type: ignore[attr-defined]
+    distances = pydl._signed_distance(inside, spacing, computed)  # type: ignore[attr-defined]
     return distances.reshape(mask.shape).to(dtype)
 
 
@@ -149,6 +148,8 @@ def hausdorff_dt_loss(
     """
     op = "hausdorff_dt_loss"
     need_dims(op, "input", input, "(N, C, *)", 2)
+    if not alpha >= 0:
+        raise ValueError(f"{op}(): alpha must be at least 0, got {alpha}")
     predicted = probabilities(op, input, sigmoid, softmax)
     truth, _ = one_hot(op, input, target)
     predicted, truth = without_background(op, include_background, predicted, truth)
@@ -174,6 +175,7 @@ class HausdorffDTLoss(Loss, of=hausdorff_dt_loss):
 
     Raises:
         ShapeError: the shapes do not fit.
+        ValueError: alpha < 0.
 
     Example:
         >>> import pydl

@@ -27,7 +27,7 @@ def _factors(types: str | Sequence[str], count: int) -> list[float]:
     return [_FACTORS[name] for name in names]
 
 
-@functional(widen=False)
+@functional(widening=False)
 def uncertainty_weighted_loss(
     losses: Sequence[Tensor] | Mapping[str, Tensor] | Tensor,
     log_vars: Tensor,

@@ -12,6 +12,7 @@ from pydl.losses._shared import (
     Reduction,
     functional,
     indices,
+    is_index,
     matching,
     mean,
     need_dims,
@@ -137,6 +138,8 @@ def _anchors(
     need_dims(op, "cls_logits", cls_logits, "(N, A, K)", 3, 3)
     need_shape(op, "bbox_regression", bbox_regression, (*cls_logits.shape[:2], 4))
     need_shape(op, "labels", labels, cls_logits.shape[:2])
+    if not is_index(labels):
+        raise TypeError(f"{op}(): labels must be of an integer dtype, got {labels.dtype}")
     return matching(op, bbox_regression, regression_targets, "regression_targets")
 
 
@@ -201,7 +204,8 @@ def yolo_loss(
     object_, empty = target[..., 4] == 1, target[..., 4] == 0
 
     def where(rows: Tensor, errors: Tensor) -> Tensor:
-        return errors.square().sum(-1).masked_fill(~rows, 0).sum(1)
+        # Masked before the square, whose derivative would let through what is not finite.
+        return errors.masked_fill(~rows.unsqueeze(-1), 0).square().sum((1, 2))
 
     # The derivative of the root would be infinite for boxes without extent.
     extent = input[..., 2:4].clamp_min(1e-6).sqrt() - target[..., 2:4].clamp_min(1e-6).sqrt()

@@ -22,6 +22,7 @@ from pydl.losses._shared import (
     reduce,
     shape_error,
     unit,
+    widen,
 )
 from pydl.losses.histogram import soft_histogram
 from pydl.nn import Module
@@ -117,7 +118,7 @@ _DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-@functional
+@functional(widening=False)
 def siamese_loss(
     input1: Tensor,
     input2: Tensor,
@@ -135,13 +136,15 @@ def siamese_loss(
     """
     op = "siamese_loss"
     need_shape(op, "input2", input2, input1.shape)
-    a, b = (input1, input2.to(input1.dtype)) if encoder is None else (encoder(input1), encoder(input2))
+    input2 = input2.to(input1.dtype)
+    # The encoder sees the inputs in their own dtype, the distance is of float32 at least.
+    a, b = (widen(t if encoder is None else encoder(t)) for t in (input1, input2))
     need_dims(op, "the encoded input", a, "(N, *)", 1)
     a, b = (t.reshape(t.shape[0], t.numel() // max(1, t.shape[0])) for t in (a, b))
     measure = _DISTANCES[distance] if isinstance(distance, str) else distance
     loss = measure(a, b)
     need_shape(op, "the result of distance", loss, a.shape[:1])
-    return reduce(loss, reduction)
+    return reduce(loss, reduction).to(input1.dtype)
 
 
 class SiameseLoss(Loss, of=siamese_loss):
@@ -327,7 +330,10 @@ def embedding_histogram_loss(input: Tensor, target: Tensor, bins: int = 151) -> 
         >>> pydl.losses.embedding_histogram_loss(x, pydl.tensor([0, 0, 1]))
         tensor(0.)
     """
-    labels = _labels("embedding_histogram_loss", input, target)
+    op = "embedding_histogram_loss"
+    labels = _labels(op, input, target)
+    if bins < 2:
+        raise ValueError(f"{op}(): bins must be at least 2, got {bins}")
     z = unit(input)
     first, second = pydl.triu_indices(len(labels), len(labels), 1).unbind(0)  # type: ignore[attr-defined]
     scores = (z @ z.T)[first, second]
@@ -351,6 +357,7 @@ class EmbeddingHistogramLoss(Loss, of=embedding_histogram_loss):
 
     Raises:
         ShapeError: the shapes do not fit.
+        ValueError: fewer than two bins.
 
     Example:
         >>> import pydl
@@ -376,9 +383,9 @@ def barlow_twins_loss(input1: Tensor, input2: Tensor, lambd: float = 0.005, eps:
         raise shape_error(op, "input1", "(N, D) with N >= 2", input1)
     a, b = (_standardised(x, eps) for x in (input1, other))
     correlation = a.T @ b / len(input1)
-    diagonal = correlation.diagonal()
-    unequal = correlation.square().sum() - diagonal.square().sum()
-    return (1 - diagonal).square().sum() + lambd * unequal
+    equal = pydl.eye(correlation.shape[0], dtype=pydl.bool)  # type: ignore[attr-defined]
+    unequal = correlation.masked_fill(equal, 0).square().sum()
+    return (1 - correlation.diagonal()).square().sum() + lambd * unequal
 
 
 def _standardised(x: Tensor, eps: float) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pydl
 from pydl import Tensor
 from pydl.losses._shared import (
+    HALF,
     Loss,
     MeanOrSum,
     Reduction,
@@ -18,6 +19,7 @@ from pydl.losses._shared import (
     need_shape,
     reduce,
     shape_error,
+    widen,
 )
 from pydl.nn import Module
 
@@ -28,22 +30,17 @@ __all__ = [
 
 Features = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 Extractor = Callable[[Tensor], Features]
-_HALF = (pydl.float16, pydl.bfloat16)
-
-
-def _wide(t: Tensor) -> Tensor:
-    return t.float() if t.dtype in _HALF else t
 
 
 def _list(op: str, features: Any) -> list[Tensor]:
     """A tensor, a sequence or a mapping of tensors as a list, 16-bit floats as float32."""
     if isinstance(features, Tensor):
-        return [_wide(features)]
+        return [widen(features)]
     found = list(features.values()) if isinstance(features, Mapping) else list(features)
     for t in found:
         if not isinstance(t, Tensor):
             raise TypeError(f"{op}(): features must be tensors, got {type(t).__name__}")
-    return [_wide(t) for t in found]
+    return [widen(t) for t in found]
 
 
 def _extracted(op: str, extractor: Extractor | None, x: Any, layers: Sequence[str] | None) -> list[Tensor]:
@@ -65,7 +62,10 @@ def _extracted(op: str, extractor: Extractor | None, x: Any, layers: Sequence[st
     outputs: dict[str, Tensor] = {}
 
     def keep(name: str) -> Callable[..., None]:
-        return lambda module, inputs, output: outputs.__setitem__(name, output)
+        # A copy, as the next module may change the output in place.
+        return lambda module, inputs, output: outputs.__setitem__(
+            name, output.clone() if isinstance(output, Tensor) else output
+        )
 
     hooks = [modules[name].register_forward_hook(keep(name)) for name in layers]
     try:
@@ -73,6 +73,9 @@ def _extracted(op: str, extractor: Extractor | None, x: Any, layers: Sequence[st
     finally:
         for hook in hooks:
             hook.remove()
+    idle = [name for name in layers if name not in outputs]
+    if idle:
+        raise ValueError(f"{op}(): feature_extractor does not run its submodule {', '.join(map(repr, idle))}")
     return _list(op, [outputs[name] for name in layers])
 
 
@@ -104,7 +107,7 @@ def _added(terms: list[Tensor], like: Any) -> Tensor:
     for term in terms[1:]:
         total = total + term
     first = like if isinstance(like, Tensor) else next(iter(like.values() if isinstance(like, Mapping) else like))
-    return total.to(first.dtype) if first.dtype in _HALF else total
+    return total.to(first.dtype) if first.dtype in HALF else total
 
 
 class _FrozenExtractor(Loss):
@@ -127,7 +130,7 @@ class _FrozenExtractor(Loss):
         return self
 
 
-@functional(widen=False)
+@functional(widening=False)
 def gram_matrix(input: Tensor, normalize: bool = True) -> Tensor:
     """F F^T of features flattened to (N, C, L): how alike the channels respond, wherever in the image.
 
@@ -146,7 +149,7 @@ def gram_matrix(input: Tensor, normalize: bool = True) -> Tensor:
                  [2., 4.]]])
     """
     need_dims("gram_matrix", "input", input, "(N, C, *)", 2)
-    f = _wide(input)
+    f = widen(input)
     f = f.flatten(2) if f.dim() > 2 else f.unsqueeze(2)
     gram = f @ f.mT
     if normalize:
@@ -154,7 +157,7 @@ def gram_matrix(input: Tensor, normalize: bool = True) -> Tensor:
     return gram.to(input.dtype)
 
 
-@functional(widen=False)
+@functional(widening=False)
 def perceptual_loss(
     input: Tensor,
     target: Tensor,
@@ -210,7 +213,7 @@ class PerceptualLoss(_FrozenExtractor, of=perceptual_loss):
     """
 
 
-@functional(widen=False)
+@functional(widening=False)
 def style_loss(
     input: Features,
     target: Features,
@@ -269,7 +272,7 @@ class StyleLoss(_FrozenExtractor, of=style_loss):
     """
 
 
-@functional(widen=False)
+@functional(widening=False)
 def content_loss(
     input: Features,
     target: Features,
@@ -318,7 +321,7 @@ class ContentLoss(_FrozenExtractor, of=content_loss):
     """
 
 
-@functional(widen=False)
+@functional(widening=False)
 def feature_matching_loss(
     input: Sequence[Tensor],
     target: Sequence[Tensor],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Literal
 
 import pydl
@@ -28,10 +30,9 @@ def total_variation_loss(
         tensor(5.)
     """
     need_dims("total_variation_loss", "input", input, "(N, C, *) with a spatial dim", 3)
-    loss = per_sample(input, False) * 0
-    for step in differences(input):
-        loss = loss + per_sample(step.abs() if p == 1 else step.square(), average)
-    return reduce(loss, reduction)
+    steps = differences(input) or [0 * input]
+    axes = [per_sample(step.abs() if p == 1 else step.square(), average) for step in steps]
+    return reduce(functools.reduce(operator.add, axes), reduction)
 
 
 class TotalVariationLoss(Loss, of=total_variation_loss, takes=1):

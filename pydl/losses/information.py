@@ -278,16 +278,23 @@ def js_div_loss(
         p, q = input, target
         need_range(op, "input", p, 0, math.inf)
         need_range(op, "target", q, 0, math.inf)
-    return reduce((_to_middle(p, q) + _to_middle(q, p)).sum(dim) / 2, reduction)
+    # The larger of the two is divided out, as a constant, so that no square of a small number vanishes: the sum is
+    # homogeneous of degree 1.
+    scale = pydl.maximum(p, q).detach()
+    one = scale.masked_fill(scale < pydl.finfo(p.dtype).tiny, 1)
+    p, q = p / one, q / one
+    return reduce((scale * (_to_middle(p, q) + _to_middle(q, p))).sum(dim) / 2, reduction)
 
 
 def _to_middle(p: Tensor, q: Tensor) -> Tensor:
-    """p log(p / m) with m = (p + q) / 2, as a function of (q - p) / p, so that equal distributions leave no rounding
-    error.
+    """p log(p / m) with m = (p + q) / 2; where the two are close as a function of (q - p) / p, so that equal
+    distributions leave no rounding error.
     """
     none = p < pydl.finfo(p.dtype).tiny
-    ratio = (q - p).masked_fill(none, 0) / (2 * p.masked_fill(none, 1))
-    return -(p * ratio.log1p()).masked_fill(none, 0)
+    close = (p > q / 4) & ~none
+    ratio = (q - p).masked_fill(~close, 0) / (2 * p.masked_fill(~close, 1))
+    apart = p.masked_fill(close | none, 1).log() - ((p + q) / 2).masked_fill(close | none, 1).log()
+    return (p * pydl.where(close, -ratio.log1p(), apart)).masked_fill(none, 0)
 
 
 class JSDivLoss(Loss, of=js_div_loss):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pydl
 from pydl import Tensor
 from pydl.losses._shared import Loss, Reduction, functional, indices, matching, need_dims, reduce, shape_error, unit
-from pydl.nn import Module, Parameter, init
+from pydl.nn import Parameter, init
 from pydl.nn import functional as F
 
 __all__ = [
@@ -18,19 +19,28 @@ __all__ = [
 
 
 class _ClassLoss(Loss):
-    """A loss with one learned row per class, the third argument of its function."""
+    """A loss with one learned row per class, the third argument of its function: ``class XLoss(_ClassLoss,
+    of=function, rows=name of the rows, fill=their initialisation)``.
+    """
 
+    _sizes = ("num_classes", "feat_dim")
     _rows: str
+    _fill: Callable[[Tensor], Tensor]
 
-    def _make(self, num_classes: int, feat_dim: int, fill: Callable[[Tensor], Tensor]) -> None:
-        Module.__init__(self)
+    def __init_subclass__(
+        cls, rows: str = "weight", fill: Callable[[Tensor], Tensor] = init.xavier_uniform_, **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(takes=3, **kwargs)
+        cls._rows, cls._fill = rows, staticmethod(fill)
+
+    def _make(self, num_classes: int, feat_dim: int) -> None:  # type: ignore[override]
         if num_classes < 1 or feat_dim < 1:
             kind = type(self).__name__
             raise ValueError(f"{kind}(): num_classes and feat_dim must be positive, got {num_classes} and {feat_dim}")
         self.num_classes, self.feat_dim = num_classes, feat_dim
         rows = Parameter(pydl.empty(num_classes, feat_dim))  # type: ignore[attr-defined]
         setattr(self, self._rows, rows)
-        fill(rows)
+        self._fill(rows)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
@@ -61,7 +71,7 @@ def center_loss(input: Tensor, target: Tensor, centers: Tensor, reduction: Reduc
     return reduce((input - centers[target]).square().sum(1) / 2, reduction)
 
 
-class CenterLoss(_ClassLoss, of=center_loss, takes=3):
+class CenterLoss(_ClassLoss, of=center_loss, rows="centers", fill=init.normal_):
     """1/2 |x_i - c_{y_i}|^2, the distance of embeddings from the learned centre of their class (Wen et al. 2016).
 
     Shapes: input (N, D), class indices (N,). With ``"none"`` (N,); ``"sum"`` is the paper's form.
@@ -85,12 +95,7 @@ class CenterLoss(_ClassLoss, of=center_loss, takes=3):
         tensor(0., grad_fn=<MeanBackward0>)
     """
 
-    _rows = "centers"
     centers: Parameter
-
-    def __init__(self, num_classes: int, feat_dim: int, reduction: Reduction = "mean") -> None:
-        self._make(num_classes, feat_dim, init.normal_)
-        self._set_options({"reduction": reduction})
 
 
 @functional
@@ -107,7 +112,7 @@ def angular_loss(input: Tensor, target: Tensor, weight: Tensor, reduction: Reduc
     return reduce((1 - similarity).square(), reduction)
 
 
-class AngularLoss(_ClassLoss, of=angular_loss, takes=3):
+class AngularLoss(_ClassLoss, of=angular_loss):
     """(1 - cos theta)^2, theta the angle between an embedding and the learned direction of its class.
 
     A zero vector has cos theta = 0. The loss of Wang et al. 2017 is :class:`AngularTripletLoss`.
@@ -133,12 +138,7 @@ class AngularLoss(_ClassLoss, of=angular_loss, takes=3):
         4.0
     """
 
-    _rows = "weight"
     weight: Parameter
-
-    def __init__(self, num_classes: int, feat_dim: int, reduction: Reduction = "mean") -> None:
-        self._make(num_classes, feat_dim, init.xavier_uniform_)
-        self._set_options({"reduction": reduction})
 
 
 @functional
@@ -229,7 +229,7 @@ def arcface_loss(
     return _margin_logits("arcface_loss", input, target, weight, scale, reduction, lowered)
 
 
-class ArcFaceLoss(_ClassLoss, of=arcface_loss, takes=3):
+class ArcFaceLoss(_ClassLoss, of=arcface_loss):
     """Cross-entropy of scale * cos(theta_j), with cos(theta_y + margin) for the true class (Deng et al. 2019).
 
     theta_j is the angle between the embedding and the learned direction of class j. Where theta_y > pi - margin the
@@ -259,14 +259,7 @@ class ArcFaceLoss(_ClassLoss, of=arcface_loss, takes=3):
         torch.Size([])
     """
 
-    _rows = "weight"
     weight: Parameter
-
-    def __init__(
-        self, num_classes: int, feat_dim: int, margin: float = 0.5, scale: float = 64.0, reduction: Reduction = "mean"
-    ) -> None:
-        self._make(num_classes, feat_dim, init.xavier_uniform_)
-        self._set_options({"margin": margin, "scale": scale, "reduction": reduction})
 
 
 @functional
@@ -288,7 +281,7 @@ def cosface_loss(
     return _margin_logits("cosface_loss", input, target, weight, scale, reduction, lambda cosine: cosine - margin)
 
 
-class CosFaceLoss(_ClassLoss, of=cosface_loss, takes=3):
+class CosFaceLoss(_ClassLoss, of=cosface_loss):
     """Cross-entropy of scale * cos(theta_j), with cos(theta_y) - margin for the true class (Wang et al. 2018).
 
     Shapes, arguments, attributes and errors as in :class:`ArcFaceLoss`.
@@ -303,11 +296,4 @@ class CosFaceLoss(_ClassLoss, of=cosface_loss, takes=3):
         torch.Size([2])
     """
 
-    _rows = "weight"
     weight: Parameter
-
-    def __init__(
-        self, num_classes: int, feat_dim: int, margin: float = 0.35, scale: float = 64.0, reduction: Reduction = "mean"
-    ) -> None:
-        self._make(num_classes, feat_dim, init.xavier_uniform_)
-        self._set_options({"margin": margin, "scale": scale, "reduction": reduction})

@@ -358,7 +358,8 @@ def _class_weights(volume: Tensor, w_type: str) -> Tensor:
         return present.to(volume.dtype).expand_as(volume)
     absent = volume <= 0
     size = volume.masked_fill(absent, 1)
-    weights = (1 / (size.square() if w_type == "square" else size)).masked_fill(absent, 0)
+    # Soft targets may have volumes whose square vanishes: sums weighted by 1e30 are still finite in float32.
+    weights = (1 / (size.square() if w_type == "square" else size)).clamp_max(1e30).masked_fill(absent, 0)
     return pydl.where(absent, weights.amax(-1, True), weights)
 
 

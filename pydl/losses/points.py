@@ -41,7 +41,7 @@ def _clouds(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def to_nearest(a: Tensor, b: Tensor) -> Tensor:
     """For each point of ``a`` (N, P, D) the vector from its nearest point of ``b`` (N, M, D)."""
     with pydl.no_grad():
-        nearest = pydl._nearest(a.detach(), b.detach())  # type: ignore[attr-defined]
+        nearest = pydl._knn(b.detach(), a.detach(), 1)[1].squeeze(2)  # type: ignore[attr-defined]
     batch = pydl.arange(a.shape[0]).unsqueeze(1)  # type: ignore[attr-defined]
     return a - b[batch, nearest]
 

@@ -12,12 +12,13 @@ from pydl.losses._shared import (
     Loss,
     Reduction,
     functional,
+    indices,
     matching,
     need_dims,
     need_range,
-    need_shape,
     need_values,
     reduce,
+    root,
 )
 from pydl.nn import functional as F
 
@@ -37,7 +38,7 @@ def rmse_loss(input: Tensor, target: Tensor, eps: float = 1e-12, reduction: Redu
         tensor(3.5355)
     """
     squares = (input - matching("rmse_loss", input, target)).square()
-    return (reduce(squares, reduction) + eps).sqrt()
+    return root(reduce(squares, reduction) + eps)
 
 
 class RMSELoss(Loss, of=rmse_loss):
@@ -170,19 +171,19 @@ def pixelwise_loss(
     op = "pixelwise_loss"
     need_dims(op, "input", input, "(N, C, *)", 2)
     if loss == "cross_entropy":
-        need_shape(op, "target", target, (input.shape[0], *input.shape[2:]))
-        values = F.cross_entropy(input, target.long(), reduction="none")
+        target = indices(op, target, (input.shape[0], *input.shape[2:]), input.shape[1])
+        values = F.cross_entropy(input, target, reduction="none")
     else:
         values = _DIFFERENCES[loss](input, matching(op, input, target), reduction="none")
     if mask is None:
         return reduce(values, reduction)
     weight = _spread(op, mask, input, loss == "cross_entropy").expand_as(values)
     # A pixel of weight 0 does not count even where its loss is infinite.
-    values = (values * weight).masked_fill(weight == 0, 0)
+    values = values.masked_fill((weight == 0) & ~values.isfinite(), 0) * weight
     if reduction != "mean":
         return reduce(values, reduction)
     total = weight.sum()
-    return values.sum() / total.masked_fill(total == 0, 1)
+    return (values.sum() / total.masked_fill(total == 0, 1)).masked_fill(total == 0, 0)
 
 
 def _spread(op: str, mask: Tensor, input: Tensor, indexed: bool) -> Tensor:
@@ -209,6 +210,8 @@ class PixelwiseLoss(Loss, of=pixelwise_loss, takes=3):
 
     Raises:
         ShapeError: the shapes do not fit.
+        TypeError: class indices of a floating-point dtype.
+        IndexError: a class out of range.
         ValueError: a negative weight.
 
     Example:

@@ -19,6 +19,7 @@ from pydl.losses._shared import (
     mean_over,
     need_dims,
     need_shape,
+    widen,
     without_ignored,
 )
 from pydl.losses.overlap import dice, regions
@@ -50,7 +51,7 @@ def _class_entropy(
     return total / count.masked_fill(count == 0, 1)
 
 
-@functional(widen=False)
+@functional(widening=False)
 def deeplab_loss(
     input: Tensor | Mapping[str, Tensor] | Sequence[Tensor],
     target: Tensor,
@@ -74,7 +75,7 @@ def deeplab_loss(
         need_dims(op, "input", logits, "(N, C, *)", 2)
         if weight is not None:
             need_shape(op, "weight", weight, logits.shape[1:2])
-        wide = logits.float() if logits.dtype in (pydl.float16, pydl.bfloat16) else logits
+        wide = widen(logits)
         if target.shape[1:] != logits.shape[2:] and target.dim() == logits.dim() - 1 and logits.dim() - 2 in _SMOOTH:
             wide = F.interpolate(wide, tuple(target.shape[1:]), mode=_SMOOTH[logits.dim() - 2], align_corners=False)
         term = factor * _class_entropy(op, wide, target, weight, ignore_index, reduction)
@@ -87,7 +88,7 @@ def _outputs(op: str, outputs: Mapping[str, Tensor] | Sequence[Tensor]) -> list[
     if isinstance(outputs, Mapping):
         if "out" not in outputs:
             raise ValueError(f"{op}(): input must have an entry 'out', got {sorted(outputs)}")
-        return [outputs[name] for name in ("out", "aux") if name in outputs]
+        outputs = [outputs[name] for name in ("out", "aux") if name in outputs]
     found = list(outputs)
     if len(found) not in (1, 2):
         raise ValueError(f"{op}(): input must be one tensor or two, got {len(found)}")
@@ -201,7 +202,7 @@ def _resized(target: Tensor, like: Tensor, mode: str) -> Tensor:
     return image if dense else image.squeeze(1)
 
 
-@functional(widen=False)
+@functional(widening=False)
 def deep_supervision_loss(
     input: Tensor | Sequence[Tensor],
     target: Tensor,

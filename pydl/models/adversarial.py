@@ -41,8 +41,9 @@ class GAN(nn.Module):
         return self.generator(z)
 
     def latent(self, n: int, generator: Any = None) -> Tensor:
-        """Draws (n, latent_dim) from a standard Gaussian."""
-        return pydl.randn(n, self.latent_dim, generator=generator)
+        """Draws (n, latent_dim) from a standard Gaussian, in the dtype of the generator's parameters."""
+        like = next(self.generator.parameters(), None)
+        return pydl.randn(n, self.latent_dim, generator=generator, dtype=None if like is None else like.dtype)
 
     def sample(self, n: int, generator: Any = None) -> Tensor:
         """``n`` generated samples, without a graph."""
@@ -145,7 +146,7 @@ class CycleGAN(nn.Module):
     def step(self, x: Tensor, y: Tensor, generator_optimizer: Any, discriminator_optimizer: Any) -> dict[str, float]:
         """One step of the generators, then one of the discriminators, on a batch of each kind; returns the losses."""
         fake_y, fake_x = self.G(x), self.F(y)
-        cycle = self.cycle(x, self.F(fake_y), y, self.G(fake_x), self.F(x), self.G(y))
+        cycle = self.cycle(self.F(fake_y), x, self.G(fake_x), y, self.F(x), self.G(y))
         scores = self.loss.generator(self.D_second(fake_y)) + self.loss.generator(self.D_first(fake_x))
         made = _stepped(generator_optimizer, lambda: scores + cycle)
         fake_x, fake_y = fake_x.detach(), fake_y.detach()

@@ -30,17 +30,26 @@ _DYNAMIC: dict[type, Any] = {
 }
 
 
-def _replaced(module: nn.Module, change: Callable[[str, nn.Module], nn.Module | None], prefix: str = "") -> None:
+def _replaced(
+    module: nn.Module,
+    change: Callable[[str, nn.Module], nn.Module | None],
+    prefix: str = "",
+    done: dict[nn.Module, nn.Module | None] | None = None,
+) -> None:
     """Puts `change(name, child)` in the place of every module below, whose children are left alone where it gives
-    one."""
-    for name, child in list(module.named_children()):
+    one. A module with several names is changed once, by the first."""
+    done = {} if done is None else done
+    for name, child in list(module._modules.items()):
+        if child is None:
+            continue
         path = f"{prefix}{name}"
-        new = change(path, child)
-        if new is None:
-            _replaced(child, change, path + ".")
-        elif new is not child:
-            new.train(child.training)
-            setattr(module, name, new)
+        if child not in done:
+            new = done[child] = change(path, child)
+            if new is None:
+                _replaced(child, change, path + ".", done)
+            elif new is not child:
+                new.train(child.training)
+        setattr(module, name, done[child] or child)
 
 
 def _whole(model: nn.Module, change: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
@@ -132,8 +141,9 @@ def prepare(
         inplace: default False.
         allow_list, observer_non_leaf_module_list, prepare_custom_config_dict: accepted, without effect.
 
-    Linear, Conv1d, Conv2d (also fused with a ReLU) and QuantStub are observed at their input. Warns where no module
-    has a qconfig.
+    Linear, Conv1d, Conv2d (also fused with a ReLU) and QuantStub are observed at their input. All other layers, also
+    Conv3d, transposed convolutions and subclasses of these, stay as they are, in float32. Warns where no module has a
+    qconfig.
 
     >>> model = pydl.nn.Sequential(pydl.quantization.QuantStub(), pydl.nn.Linear(4, 2)).eval()
     >>> model.qconfig = pydl.quantization.get_default_qconfig()
@@ -199,7 +209,7 @@ def _int8(name: str, layer: Any, relu: bool = False) -> nn.Module | None:
 
 
 def convert(module: nn.Module, mapping: Any = None, inplace: bool = False, remove_qconfig: bool = True) -> nn.Module:
-    """Makes int8 layers of those that :func:`prepare` or :func:`prepare_qat` observed, see there.
+    """Makes int8 layers of those that :func:`prepare` or :func:`prepare_qat` observed; the others stay in float32.
 
     Args:
         module: the prepared model after it saw data.

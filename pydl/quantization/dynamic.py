@@ -71,6 +71,12 @@ def _gru_gates(x: Tensor, h: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor,
     return (n + z * (state[0] - n),)
 
 
+def _check_state(layer: nn.Module, state: tuple[Tensor, ...], shape: tuple[int, ...]) -> None:
+    for h in state:
+        if tuple(h.shape) != shape:
+            raise pydl.ShapeError(f"{type(layer).__name__}: hx must be of size {shape}, got {tuple(h.shape)}")
+
+
 class _Cell(nn.Module):
     """A step: gates of the input and of the state from int8 products."""
 
@@ -100,6 +106,7 @@ class _Cell(nn.Module):
             state = (pydl.zeros(x.shape[0], self.hidden_size),) * self.states
         else:
             state = tuple(h.unsqueeze(0) if single else h for h in hx)
+            _check_state(self, state, (x.shape[0], self.hidden_size))
         state = self._step(self.ih(x), self.hh(state[0]), state)
         state = tuple(h.squeeze(0) for h in state) if single else state
         return state if self.states > 1 else state[0]
@@ -179,7 +186,7 @@ class _Sequence(nn.Module):
         if packed:
             last = last if back is None else tuple(h[:, back] for h in last)
             return PackedSequence(out, input.batch_sizes, order, back), last if self.states > 1 else last[0]
-        out = out.view(len(sizes), sizes[0], -1)
+        out = out.view(len(sizes), sizes[0], out.shape[1])
         out = out.squeeze(1) if single else out.transpose(0, 1) if self.batch_first else out
         last = tuple(h.squeeze(1) for h in last) if single else last
         return out, last if self.states > 1 else last[0]
@@ -190,11 +197,7 @@ class _Sequence(nn.Module):
             return (pydl.zeros(rows, batch, self.hidden_size),) * self.states
         hx = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         hx = tuple(h.unsqueeze(1) for h in hx) if single else hx
-        for h in hx:
-            if tuple(h.shape) != (rows, batch, self.hidden_size):
-                raise pydl.ShapeError(
-                    f"{type(self).__name__}: hx must be of size {(rows, batch, self.hidden_size)}, got {tuple(h.shape)}"
-                )
+        _check_state(self, hx, (rows, batch, self.hidden_size))
         return hx
 
     def _run(self, x: Tensor, sizes: list[int], start: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:

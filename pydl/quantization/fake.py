@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pydl
 from pydl import Tensor, nn
 from pydl.quantization.observers import MovingAverageMinMaxObserver, MovingAveragePerChannelMinMaxObserver
 from pydl.quantization.tensor import fake_quantize_per_channel_affine, fake_quantize_per_tensor_affine
@@ -28,17 +29,23 @@ class FakeQuantize(nn.Module):
         observer: factory of the observer, default :class:`MovingAverageMinMaxObserver`.
         kwargs: its arguments.
 
-    In evaluation mode the range stays as it is once data was seen.
+    In evaluation mode the range stays as it is once data was seen. ``observer_enabled`` and ``fake_quant_enabled`` are
+    buffers, 0 or 1.
 
     >>> fake = pydl.quantization.FakeQuantize()
     >>> fake(pydl.tensor([0.0, 0.1234567, 2.55]))
     tensor([0.0000, 0.1200, 2.5500])
     """
 
+    observer_enabled: Tensor
+    fake_quant_enabled: Tensor
+
     def __init__(self, observer: Any = MovingAverageMinMaxObserver, **kwargs: Any) -> None:
         super().__init__()
         self.activation_post_process = observer(**kwargs)
-        self.observer_enabled, self.fake_quant_enabled = True, True
+        # Buffers, as in torch: a training that is resumed finds its switches as they were.
+        for switch in ("observer_enabled", "fake_quant_enabled"):
+            self.register_buffer(switch, pydl.tensor([1], dtype=pydl.uint8))
 
     @classmethod
     def with_args(cls, **kwargs: Any) -> Any:
@@ -69,7 +76,7 @@ class FakeQuantize(nn.Module):
 
 def _set(module: nn.Module, name: str, value: bool) -> None:
     if isinstance(module, FakeQuantize):
-        setattr(module, name, value)
+        getattr(module, name).fill_(int(value))
 
 
 def enable_observer(module: nn.Module) -> None:
@@ -77,7 +84,7 @@ def enable_observer(module: nn.Module) -> None:
 
     >>> model = pydl.nn.Sequential(pydl.quantization.FakeQuantize())
     >>> model.apply(pydl.quantization.enable_observer)[0].observer_enabled
-    True
+    tensor([1], dtype=torch.uint8)
     """
     _set(module, "observer_enabled", True)
 
@@ -87,7 +94,7 @@ def disable_observer(module: nn.Module) -> None:
 
     >>> model = pydl.nn.Sequential(pydl.quantization.FakeQuantize())
     >>> model.apply(pydl.quantization.disable_observer)[0].observer_enabled
-    False
+    tensor([0], dtype=torch.uint8)
     """
     _set(module, "observer_enabled", False)
 
@@ -97,7 +104,7 @@ def enable_fake_quant(module: nn.Module) -> None:
 
     >>> model = pydl.nn.Sequential(pydl.quantization.FakeQuantize())
     >>> model.apply(pydl.quantization.enable_fake_quant)[0].fake_quant_enabled
-    True
+    tensor([1], dtype=torch.uint8)
     """
     _set(module, "fake_quant_enabled", True)
 

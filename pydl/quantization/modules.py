@@ -28,7 +28,20 @@ def quantized_weight(weight: Tensor, scale: Tensor | None = None) -> tuple[Tenso
     return values.to(pydl.int8).reshape(weight.shape), scale
 
 
-class Int8Layer(nn.Module):
+class _Calibrated(nn.Module):
+    """Buffers that keep their dtype when that of the model is changed: they are exact, and the kernels' own."""
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, value in before.items():
+            now = self._buffers[name]
+            if value is not None and now is not None and now.dtype != value.dtype:
+                self._buffers[name] = value.to(now.device)
+        return self
+
+
+class Int8Layer(_Calibrated):
     """What layers with 8-bit weights share: the integers, their scales and the bias as buffers."""
 
     _weight: Tensor
@@ -54,12 +67,12 @@ class Int8Layer(nn.Module):
 
     def _operands(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Weights as the kernel reads them (laid out again when they were replaced), their sums, scales, bias."""
-        key = (id(self._weight), self._weight._version)
-        if self._kernel is None or self._kernel[0] != key:
-            packed = pydl._int8_pack(self._weight, self.groups)  # type: ignore[attr-defined]
-            sums = self._weight.int().reshape(self._weight.shape[0], -1).sum(1, dtype=pydl.int32)
-            self._kernel = (key, packed, sums)
-        return self._kernel[1], self._kernel[2], self._weight_scale, self._bias
+        weight, version = self._weight, self._weight._version
+        if self._kernel is None or self._kernel[0] is not weight or self._kernel[1] != version:
+            packed = pydl._int8_pack(weight, self.groups)  # type: ignore[attr-defined]
+            sums = weight.int().reshape(weight.shape[0], -1).sum(1, dtype=pydl.int32)
+            self._kernel = (weight, version, packed, sums)
+        return self._kernel[2], self._kernel[3], self._weight_scale, self._bias
 
     def __getstate__(self) -> dict[str, Any]:
         # The layout is this processor's.
@@ -72,7 +85,7 @@ class Int8Layer(nn.Module):
         return copied
 
 
-class _InputRule(nn.Module):
+class _InputRule(_Calibrated):
     """Holds the scale and zero point of the input, found by an observer."""
 
     _input: Tensor

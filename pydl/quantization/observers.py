@@ -90,7 +90,7 @@ class ObserverBase(nn.Module):
 
 
 class MinMaxObserver(ObserverBase):
-    """Smallest and largest value of all data, see :class:`ObserverBase`.
+    """Smallest and largest finite value of all data, see :class:`ObserverBase`.
 
     >>> observer = pydl.quantization.MinMaxObserver()
     >>> observer(pydl.tensor([-1.0, 4.1])).shape, observer.calculate_qparams()
@@ -118,7 +118,9 @@ class MinMaxObserver(ObserverBase):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.numel():
-            self._merge(*self._extremes(x.detach().float()))
+            values = x.detach().float()
+            # What is not finite has no place on a grid; 0 is in every range.
+            self._merge(*self._extremes(values.masked_fill(~values.isfinite(), 0.0)))
         return x
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:

@@ -153,25 +153,29 @@ def _rounded(input: Tensor, scale: Any, zero: Any, low: int, high: int) -> Tenso
     return (input * (1.0 / scale)).round().add_(zero).clamp_(low, high)
 
 
-def _checked(op: str, input: Tensor, scale: Any, dtype: Any) -> None:
+def _checked(op: str, input: Tensor, scale: Any, zero: Any, dtype: Any) -> None:
     if not isinstance(input, Tensor) or not input.is_floating_point():
         raise TypeError(f"{op}(): input must be a floating-point tensor, got {getattr(input, 'dtype', type(input))}")
     if not isinstance(dtype, QuantizedDType):
         raise TypeError(f"{op}(): dtype must be pydl.qint8, pydl.quint8 or pydl.qint32, got {dtype}")
     if not bool((pydl.as_tensor(scale) > 0).all()):
         raise ValueError(f"{op}(): scales must be positive, got {scale}")
+    zeros = pydl.as_tensor(zero)
+    if not bool(((zeros >= dtype.min) & (zeros <= dtype.max)).all()):
+        name = "zero_point" if zeros.dim() == 0 else "zero_points"
+        raise RuntimeError(f"{op}(): {name} must be in [{dtype.min}, {dtype.max}], got {zero}")
 
 
 def quantize_per_tensor(input: Tensor, scale: Any, zero_point: Any, dtype: QuantizedDType) -> QuantizedTensor:
     """round(input / scale) + zero_point, cut to the range of ``dtype`` (`pydl.qint8`, `pydl.quint8`, `pydl.qint32`).
 
     Raises ``TypeError`` for an input that is not floating or another dtype, ``ValueError`` for a scale that is not
-    positive.
+    positive, ``RuntimeError`` for a zero point out of range.
 
     >>> pydl.quantize_per_tensor(pydl.tensor([-1.0, 0.26, 99.0]), 0.5, 3, pydl.qint8).int_repr()
     tensor([  1,   4, 127], dtype=torch.int8)
     """
-    _checked("quantize_per_tensor", input, scale, dtype)
+    _checked("quantize_per_tensor", input, scale, zero_point, dtype)
     scale, zero_point = float(scale), int(zero_point)
     values = _rounded(input.detach().float(), scale, zero_point, dtype.min, dtype.max).to(dtype.storage)
     return QuantizedTensor(values, scale, zero_point, None, dtype)
@@ -187,7 +191,7 @@ def quantize_per_channel(
     tensor([[-2,  1],
             [ 1,  2]], dtype=torch.int8)
     """
-    _checked("quantize_per_channel", input, scales, dtype)
+    _checked("quantize_per_channel", input, scales, zero_points, dtype)
     if not -input.dim() <= axis < input.dim():
         raise IndexError(f"quantize_per_channel(): axis must be in [{-input.dim()}, {input.dim() - 1}], got {axis}")
     axis %= input.dim()
@@ -217,9 +221,11 @@ class _Fake(pydl.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, scale: Any, zero: Any, low: int, high: int) -> Tensor:
-        q = (input * (1.0 / scale)).round().add_(zero)
+        # 16-bit floats hold neither all scales nor all integers.
+        wide = input.float() if input.dtype in (pydl.float16, pydl.bfloat16) else input
+        q = (wide * (1.0 / scale)).round().add_(zero)
         ctx.save_for_backward((q >= low) & (q <= high))
-        return q.clamp_(low, high).sub_(zero).mul_(scale)
+        return q.clamp_(low, high).sub_(zero).mul_(scale).to(input.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -272,5 +278,6 @@ def fake_quantize_per_channel_affine(
             f"{tuple(scale.shape)} and {tuple(zero_point.shape)}"
         )
     sizes = [-1 if d == axis else 1 for d in range(input.dim())]
-    scale, zero_point = scale.to(input.dtype).view(sizes), zero_point.to(input.dtype).view(sizes)
+    wide = pydl.promote_types(input.dtype, pydl.float32)
+    scale, zero_point = scale.to(wide).view(sizes), zero_point.to(wide).view(sizes)
     return _Fake.apply(input, scale, zero_point, quant_min, quant_max)

@@ -248,7 +248,8 @@ def _read_binary(reader: _Reader, found: _Found) -> int:
             raw += byte
             if len(raw) > _LONGEST_WORD:
                 reader.refuse("the word is too long")
-        numbers = array("f", np.frombuffer(reader.exactly(4 * dim), dtype="<f4").tolist())
+        numbers = array("f")
+        numbers.frombytes(np.frombuffer(reader.exactly(4 * dim), dtype="<f4").astype(np.float32).tobytes())
         found.add(reader.word(bytes(raw).lstrip(b"\n")), numbers)
     return dim
 

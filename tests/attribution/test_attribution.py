@@ -362,3 +362,40 @@ def test_attention_drawn() -> None:
         maps.plot("x")
     with pytest.raises(IndexError):
         maps.plot(sample=5)
+
+
+def cubes(x):
+    return (x.float() ** 3).sum(1, keepdim=True).expand(-1, 3)
+
+
+@pytest.mark.parametrize("target", [[1], pydl.tensor([1]), np.array([1, 0, 2, 1]), (1, 0, 2, 1)])
+def test_targets_of_every_kind_go_with_copies_of_the_batch(target):
+    """One class in a list is for all samples, as it is in Saliency."""
+    x = pydl.rand(4, 2)
+    want = attribution.IntegratedGradients(cubes).attribute(x, target=1)
+    assert pydl.allclose(attribution.IntegratedGradients(cubes).attribute(x, target=target), want)
+    want = attribution.Occlusion(cubes).attribute(x, (1,), target=1)
+    assert pydl.allclose(attribution.Occlusion(cubes).attribute(x, (1,), target=target, perturbations_per_eval=2), want)
+    assert attribution.SmoothGrad(cubes).attribute(x, target, n_samples=2).shape == x.shape
+
+
+@pytest.mark.parametrize("dtype, precision", [(pydl.float16, 2e-3), (pydl.bfloat16, 2e-2)])
+def test_half_precision_is_added_up_in_float32(dtype, precision):
+    x = pydl.rand(2, 300).to(dtype)
+    explained, delta = attribution.IntegratedGradients(cubes).attribute(x, target=0, return_convergence_delta=True)
+    assert explained.dtype == delta.dtype == dtype
+    assert pydl.allclose(explained.float(), x.float() ** 3, rtol=precision, atol=precision)
+    assert (delta.float().abs() < precision * 20).all()
+    smooth = attribution.SmoothGrad(cubes).attribute(x, target=0, n_samples=400, stdevs=0.0)
+    assert smooth.dtype == dtype and pydl.allclose(smooth.float(), 3 * x.float() ** 2, rtol=precision, atol=precision)
+
+
+@pytest.mark.parametrize(
+    "method, want", [("riemann_left", 0.0), ("riemann_middle", 0.5), ("riemann_right", 1.0), ("riemann_trapezoid", 0.5)]
+)
+def test_rules_of_quadrature(method, want):
+    """The gradient 2 t of t^2 at n places: left and right of each part, in its middle, or at both ends, halved."""
+    n = 5
+    got = attribution.IntegratedGradients(lambda x: (x**2).sum(1)).attribute(pydl.ones(1, 1), n_steps=n, method=method)
+    error = 0.0 if want == 0.5 else (1.0 if want else -1.0) / n
+    assert got.item() == pytest.approx(1 + error, rel=1e-5)

@@ -172,13 +172,77 @@ def test_layers_that_stay() -> None:
     twice = Twice()
     kill(twice.a, 1)
     assert widths(shrink(twice, pydl.randn(1, 4))) == [(4, 4), (4, 4)]
-    grouped = nn.Sequential(nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 2, 1))
+    grouped = nn.Sequential(nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 3, groups=2), nn.Conv2d(4, 2, 1))
     kill(grouped[0], 1)
     small = shrink(grouped, pydl.randn(1, 2, 5, 5))
     agree(grouped, small, 2, 2, 5, 5)
     mixed = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2))
     kill(mixed[0], 1)
     assert widths(shrink(mixed, pydl.randn(1, 4))) == [(4, 4), (2, 4)]
+
+
+def separable(bias: bool = False) -> Any:
+    """Expansion, depthwise convolution, projection, as in MobileNet v2."""
+    return lived(
+        nn.Sequential(
+            nn.Conv2d(3, 6, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU6(),
+            nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=bias), nn.BatchNorm2d(6), nn.ReLU6(),
+            nn.Conv2d(6, 4, 1),
+        )
+    ).eval()  # fmt: skip
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_dead_filters_of_a_depthwise_convolution(bias: bool) -> None:
+    """What is read by them alone goes too, though it is alive."""
+    net = separable(bias)
+    kill(net[3], 1, 4)
+    small, report = shrink(net, pydl.randn(1, 3, 5, 5), return_report=True)
+    assert widths(small) == [(4, 3), (4, 1), (4, 4)] and small[3].groups == 4 == small[4].num_features
+    assert report.channels == {"0": (6, 4), "3": (6, 4)}
+    agree(net, small, 2, 3, 6, 7)
+    kill(net[3], 0, 2, 3)
+    small = shrink(net, pydl.randn(1, 3, 5, 5))
+    assert widths(small) == [(1, 3), (1, 1), (4, 1)]
+    agree(net, small, 2, 3, 6, 7)
+
+
+def test_dead_channels_go_through_a_depthwise_convolution() -> None:
+    net = separable(True)
+    kill(net[0], 2, 5)
+    net[1].bias.data[2] = -9.0  # nothing passes the relu, so that the zeros beside do not show
+    net[1].bias.data[5] = 1.0  # this channel has a border that differs from its middle
+    small = shrink(net, pydl.randn(1, 3, 5, 5))
+    assert widths(small) == [(5, 3), (5, 1), (4, 5)]
+    agree(net, small, 2, 3, 6, 7)
+    net[3].padding = (0, 0)
+    net[3]._reversed_padding_repeated_twice = [0] * 4
+    small = shrink(net, pydl.randn(1, 3, 5, 5))
+    assert widths(small) == [(4, 3), (4, 1), (4, 4)]
+    agree(net, small, 2, 3, 6, 7)
+
+
+def test_a_channel_that_others_read_stays_in_front_of_a_dead_filter() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.deep = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, padding=1, groups=4)
+            self.last = nn.Conv2d(4, 2, 1)
+
+        def forward(self, x: Any) -> Any:
+            y = self.first(x)
+            return self.last(y + self.deep(y))
+
+    net = Net().eval()
+    kill(net.deep, 0, 1, 2, 3)
+    small = shrink(net, pydl.randn(1, 3, 5, 5))
+    assert widths(small) == widths(net)
+    # A depthwise convolution of the input, whose channels are given
+    net = nn.Sequential(nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 2, 1)).eval()
+    kill(net[0], 1)
+    small = shrink(net, pydl.randn(1, 3, 5, 5))
+    assert widths(small) == widths(net)
+    agree(net, small, 1, 3, 5, 5)
 
 
 def test_other_ways_to_call() -> None:

@@ -337,3 +337,16 @@ def test_a_snapshot_ensemble_learns() -> None:
         ensemble.step()
     accuracy = (ensemble(data[200:]).argmax(1) == labels[200:]).float().mean().item()
     assert accuracy > 0.85
+
+
+def test_a_class_that_is_in_one_fold() -> None:
+    """Decision values of a member that has not seen a class have no place for it."""
+    x, y = np.random.RandomState(0).rand(20, 2), np.array([0] * 10 + [1] * 9 + [2])
+    with pytest.warns(UserWarning, match="smallest class"), pytest.raises(ValueError, match="class 2|one of 2 folds"):
+        pydl.ensemble.StackingEnsemble([pydl.svm.SVC()], cv=2).fit(x, y)
+
+
+def test_bfloat16_samples() -> None:
+    x, y = pydl.rand(20, 2).bfloat16(), pydl.arange(20) % 2
+    vote = pydl.ensemble.VotingEnsemble([pydl.svm.SVC(), pydl.nn.Linear(2, 2)]).fit(x, y)
+    assert vote.predict(x).shape == (20,)

@@ -238,3 +238,20 @@ def test_checks_of_scikit_learn(make):
     results = checks.check_estimator(make(), expected_failed_checks=expected, on_fail=None, on_skip=None)
     failed = [(r["check_name"], r["exception"]) for r in results if r["status"] == "failed"]
     assert not failed and sum(r["status"] == "passed" for r in results) > 50
+
+
+def test_a_tolerance_that_rounding_cannot_reach(monkeypatch):
+    """The solver ends where no pair moves, or after LIBSVM's number of steps, and says so."""
+    x = np.random.RandomState(0).rand(200, 5)
+    y = (x.sum(1) > 2.5) ^ (np.arange(200) % 7 == 0)
+    assert 0 < SVC(tol=1e-300, C=1e6).fit(x, y.astype(int)).n_iter_[0] < 10_000_000
+    assert SVC()._most_steps(200) == 10_000_000 and SVC(max_iter=7)._most_steps(200) == 7
+    monkeypatch.setattr(SVC, "_most_steps", lambda self, samples: 1000)
+    with pytest.warns(ConvergenceWarning, match="1000 steps"):
+        SVC(tol=1e-300).fit(np.random.RandomState(0).rand(40, 2), np.arange(40) % 2)
+
+
+def test_bfloat16_samples() -> None:
+    x, y = pydl.rand(20, 2).bfloat16(), pydl.arange(20) % 2
+    for model in (SVC(), LinearSVC(C=0.1)):
+        assert model.fit(x, y).predict(x).shape == (20,)

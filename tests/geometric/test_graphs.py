@@ -279,3 +279,30 @@ def test_graph_convolutions_beat_an_mlp() -> None:
     plain = accuracy(lambda: (nn.Linear(classes, 16), nn.Linear(16, classes)))
     graph = accuracy(lambda: (geometric.GCNConv(classes, 16), geometric.GCNConv(16, classes)))
     assert graph > 0.9 and graph > plain + 0.2, (graph, plain)
+
+
+@pytest.mark.parametrize("dtype", [pydl.float16, pydl.bfloat16])
+def test_half_precision_is_joined_in_float32(dtype: Any) -> None:
+    """A running sum of ones would end at 2048, or 256."""
+    many, group = pydl.ones(5000, 1).to(dtype) * 2, pydl.zeros(5000, dtype=pydl.int64)
+    for reduce, want in (("sum", 10000), ("mean", 2)):
+        got = geometric.scatter(many, group, reduce=reduce)
+        assert got.dtype == dtype and abs(got.item() - want) <= want / 256
+    assert abs(geometric.degree(group, dtype=dtype).item() - 5000) <= 20
+    star = pydl.stack([pydl.arange(600), group[:600]])
+    for layer in (geometric.GCNConv(3, 2), geometric.GATConv(3, 2), geometric.SAGEConv(3, 2)):
+        want = layer(pydl.ones(600, 3), star)[0]
+        got = layer.to(dtype)(pydl.ones(600, 3).to(dtype), star)[0]
+        assert pydl.allclose(got.float(), want, rtol=0.05, atol=0.05)
+
+
+def test_a_dense_adjacency_weighs_the_messages_of_the_base() -> None:
+    class Sum(geometric.MessagePassing):
+        def forward(self, x: Any, edges: Any) -> Any:
+            return self.propagate(edges, x=x)
+
+    dense = pydl.tensor([[0.0, 2.0, 0.5], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    x = pydl.tensor([[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]])
+    assert pydl.equal(Sum()(x, dense), dense @ x)
+    assert pydl.equal(Sum(flow="target_to_source")(x, dense), dense.T @ x)
+    assert pydl.equal(Sum(node_dim=0)(x, dense), dense @ x)

@@ -23,6 +23,17 @@ def test_neighbours_are_differentiable() -> None:
     assert pydl.equal(plain[1], recorded[1]) and pydl.allclose(plain[0], recorded[0])
 
 
+def test_the_derivative_of_neighbours_takes_no_table() -> None:
+    """A table of all pairs would be 300 MB."""
+    x, y = pydl.rand(1, 5000, 3, requires_grad=True), pydl.rand(1, 5000, 3, requires_grad=True)
+    pydl.reset_peak_memory_stats()
+    before = pydl.memory_stats()
+    geometric.knn(x, y, 2)[0].sum().backward()
+    after = pydl.memory_stats()
+    key = next(k for k in after if "peak" in k)
+    assert after[key] - before[key] < 5e6
+
+
 @pytest.mark.parametrize("dtype", [pydl.float16, pydl.bfloat16, pydl.float32, pydl.float64])
 def test_dtypes(dtype: Any) -> None:
     pydl.manual_seed(0)
@@ -31,6 +42,19 @@ def test_dtypes(dtype: Any) -> None:
     assert distance.dtype == dtype and index.dtype == pydl.int64
     assert geometric.farthest_point_sample(x, 5).shape == (1, 5)
     assert geometric.ball_query(0.2, 4, x, x[:, :6]).shape == (1, 6, 4)
+
+
+def test_neighbours_do_not_depend_on_threads() -> None:
+    x, y = pydl.rand(3, 700, 3), pydl.rand(3, 901, 3)
+    threads, found = pydl.get_num_threads(), []
+    try:
+        for count in (1, 2, 3, 4):
+            pydl.set_num_threads(count)
+            near = [t for k in (1, 5) for t in geometric.knn(x, y, k)]
+            found.append([*near, geometric.ball_query(0.1, 6, x, y), geometric.farthest_point_sample(x, 300)])
+    finally:
+        pydl.set_num_threads(threads)
+    assert all(pydl.equal(a, b) for other in found[1:] for a, b in zip(found[0], other))
 
 
 def test_undefined_coordinates() -> None:

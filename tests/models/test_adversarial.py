@@ -103,3 +103,27 @@ def test_wrong_arguments() -> None:
     gan = models.GAN(nn.Linear(1, 1), nn.Linear(1, 1), 1)
     with pytest.raises(ValueError, match="rounds"):
         gan.step(pydl.rand(2, 1), adam(gan.generator.parameters()), adam(gan.discriminator.parameters()), rounds=0)
+
+
+def test_the_identity_term_of_a_cycle() -> None:
+    """The images are compared with themselves, not with their reconstructions."""
+    doubling, shifting = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
+    with pydl.no_grad():
+        for layer, weight, bias in ((doubling, 2.0, 0.0), (shifting, 1.0, 3.0)):
+            layer.weight.fill_(weight)
+            layer.bias.fill_(bias)
+    model = models.CycleGAN(doubling, shifting, nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1), 1.0, 2.0)
+    x, y = pydl.rand(2, 1, 4, 4), pydl.rand(2, 1, 4, 4)
+    with pydl.no_grad():
+        G, F = model.G, model.F
+        cycle = (F(G(x)) - x).abs().mean() + (G(F(y)) - y).abs().mean()
+        identity = (F(x) - x).abs().mean() + (G(y) - y).abs().mean()
+    still = [pydl.optim.SGD(p, lr=0.0) for p in (model.generator_parameters(), model.discriminator_parameters())]
+    assert model.step(x, y, *still)["cycle"] == pytest.approx((cycle + 2 * identity).item(), rel=1e-5)
+
+
+def test_latent_vectors_have_the_generators_dtype() -> None:
+    gan = models.GAN(nn.Linear(3, 2), nn.Linear(2, 1), 3).double()
+    assert gan.sample(2).dtype == pydl.float64
+    optimizers = [pydl.optim.SGD(m.parameters(), lr=0.1) for m in (gan.generator, gan.discriminator)]
+    assert set(gan.step(pydl.rand(4, 2, dtype=pydl.float64), *optimizers)) == {"generator", "discriminator"}

@@ -43,10 +43,11 @@ def farthest(xyz: Any, npoint: int, start: Any) -> Any:
 
 
 def clouds(m: Maker) -> Iterator[tuple[Any, Any]]:
-    for b, n, s, d in [(2, 300, 5, 3), (1, 64, 3, 2), (3, 7, 4, 5), (1, 130, 2, 1)]:
+    for b, n, s, d in [(2, 300, 9, 3), (1, 64, 3, 2), (3, 7, 4, 5), (1, 130, 2, 1), (1, 1, 1, 6), (1, 3, 2, 0)]:
         yield m(b, n, d), m(b, s, d)
     yield m(2, 5, 3), m(2, 0, 3)
-    yield np.zeros((1, 70, 3), m.dtype), np.zeros((1, 2, 3), m.dtype)
+    yield m(0, 5, 3), m(0, 2, 3)
+    yield np.zeros((1, 600, 3), m.dtype), np.ones((1, 2, 3), m.dtype)  # all as near: the first
 
 
 op(

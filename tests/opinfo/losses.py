@@ -7,44 +7,12 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage, special
-from scipy.spatial import distance
 
 import pydl
 
 from . import Maker, Sample, op
 
 WRONG = (RuntimeError, ValueError)
-
-
-def clouds(m: Maker) -> Iterator[Sample]:
-    for n, p, q, width in [
-        (1, 1, 1, 1),
-        (2, 5, 7, 2),
-        (2, 9, 300, 3),
-        (1, 3, 5, 6),
-        (0, 2, 2, 2),
-        (2, 0, 3, 2),
-        (1, 2, 3, 0),
-    ]:
-        yield Sample(m(n, p, width), m(n, q, width))
-    yield Sample(np.zeros((1, 3, 2), m.dtype), np.ones((1, 600, 2), m.dtype))  # all as near: the first
-
-
-def nearest(a: Any, b: Any) -> Any:
-    tables = [
-        distance.cdist(x, y, "sqeuclidean") if x.size and y.size else np.zeros((len(x), len(y))) for x, y in zip(a, b)
-    ]
-    return np.array([t.argmin(1) for t in tables], dtype=np.int64).reshape(a.shape[:2])
-
-
-op(
-    "private._nearest", nearest, clouds, grad=False, scales=False,
-    errors=[
-        ((np.ones((1, 2, 3)), np.ones((1, 2, 2))), WRONG, "_nearest"),
-        ((np.ones((1, 2, 3)), np.ones((1, 0, 3))), WRONG, "_nearest"),
-        ((np.ones((1, 2, 3)), np.ones((1, 2, 3), np.float32)), WRONG, "_nearest"),
-    ],
-)  # fmt: skip
 
 
 def signed(mask: Any, sampling: Any, dtype: Any) -> Any:

@@ -416,3 +416,83 @@ def test_quantization_aware_training() -> None:
     aware.train()(100 * test_x[:4])
     assert pydl.equal(aware.state_dict()["fc.input_fake_quant.activation_post_process.max_val"],
                       before["fc.input_fake_quant.activation_post_process.max_val"])  # fmt: skip
+
+
+def test_a_layer_used_twice_is_one_quantized_layer() -> None:
+    layer = nn.Linear(4, 4)
+    model = quantization.quantize_dynamic(nn.Sequential(layer, nn.ReLU(), layer))
+    assert isinstance(model[2], quantization.DynamicQuantizedLinear) and model[0] is model[2]
+    prepared = nn.Sequential(layer, nn.ReLU(), layer).eval()
+    prepared.qconfig = quantization.get_default_qconfig()
+    prepared = quantization.prepare(prepared)
+    prepared(pydl.rand(8, 4))
+    converted = quantization.convert(prepared)
+    assert isinstance(converted[2], quantization.QuantizedLinear) and converted[0] is converted[2]
+
+
+@pytest.mark.parametrize("dtype", [pydl.float16, pydl.bfloat16, pydl.float64])
+def test_changing_the_dtype_of_an_int8_model(dtype: Any) -> None:
+    """Its layers go on giving float32; what turns integers into numbers loses nothing."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5)).eval()
+    model.qconfig = quantization.get_default_qconfig()
+    x = pydl.rand(2, 3, 8, 8)
+    prepared = quantization.prepare(model)
+    prepared(x)
+    int8 = quantization.convert(prepared)
+    want, scale = int8(x), int8[0].scale
+    got = int8.to(dtype)(x.to(dtype))
+    assert got.dtype == pydl.float32 and int8[0].scale == scale
+    close(got, want, 0.05)
+    layer = quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 3))).to(dtype)
+    assert layer(x.to(dtype)).dtype == pydl.float32
+
+
+def test_observers_leave_out_what_is_not_finite() -> None:
+    for factory in (
+        quantization.MinMaxObserver,
+        quantization.MovingAverageMinMaxObserver,
+        quantization.PerChannelMinMaxObserver,
+        quantization.HistogramObserver,
+    ):
+        observer = factory()
+        observer(pydl.tensor([[1.0, float("nan"), -2.0], [3.0, float("inf"), float("-inf")]]))
+        assert observer.seen and observer.calculate_qparams()[0].isfinite().all()
+
+
+def test_recurrent_layers_check_their_state() -> None:
+    cell = quantization.quantize_dynamic(nn.Sequential(nn.GRUCell(3, 4)))[0]
+    with pytest.raises(pydl.ShapeError, match="hx"):
+        cell(pydl.rand(5, 3), pydl.rand(1, 4))
+    lstm = quantization.quantize_dynamic(nn.Sequential(nn.LSTM(3, 4, bidirectional=True)))[0]
+    out, (h, c) = lstm(pydl.rand(5, 0, 3))
+    assert out.shape == (5, 0, 8) and h.shape == c.shape == (2, 0, 4)
+
+
+def test_zero_points_are_in_the_range_of_the_integers() -> None:
+    for zero in (-1, 256):
+        with pytest.raises(RuntimeError, match="zero_point"):
+            pydl.quantize_per_tensor(pydl.ones(2), 0.1, zero, pydl.quint8)
+        with pytest.raises(RuntimeError, match="zero_points"):
+            pydl.quantize_per_channel(pydl.ones(1, 2), pydl.ones(1), pydl.tensor([zero]), 0, pydl.quint8)
+
+
+def test_the_switches_of_fake_quantization_are_state() -> None:
+    model = nn.Sequential(quantization.FakeQuantize())
+    model(pydl.rand(10))
+    model.apply(quantization.disable_observer).apply(quantization.disable_fake_quant)
+    again = nn.Sequential(quantization.FakeQuantize())
+    again.load_state_dict(model.state_dict())
+    x = pydl.rand(10) * 100
+    assert again(x) is x and pydl.equal(again[0].calculate_qparams()[0], model[0].calculate_qparams()[0])
+
+
+def test_fake_quantization_of_half_precision() -> None:
+    """With the smallest scale 1 / scale is beyond float16, and its products with integers are beyond bfloat16."""
+    scale = float(np.finfo(np.float32).eps)
+    x = pydl.tensor([0.0, 1e-5, 2e-5]).half()
+    got = pydl.fake_quantize_per_channel_affine(
+        x.unsqueeze(0), pydl.tensor([scale]), pydl.tensor([0]), 0, 0, 255
+    ).squeeze(0)
+    assert got.dtype == pydl.float16 and pydl.allclose(got.float(), x.float(), rtol=0.02, atol=1e-7)
+    y = pydl.arange(256).bfloat16() * 0.5
+    assert pydl.equal(pydl.fake_quantize_per_tensor_affine(y, 0.5, 3, 3, 258), y)

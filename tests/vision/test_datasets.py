@@ -67,7 +67,11 @@ def test_mnist_and_its_family(kind, packed, part, tmp_path):
 
 def test_emnist_and_plain_folder(tmp_path):
     write_mnist(tmp_path, prefix="emnist-letters-")
-    assert len(EMNIST(tmp_path, split="letters")) == 5
+    letters = EMNIST(tmp_path, split="letters")
+    assert len(letters) == 5
+    assert letters.class_to_idx["c"] == 3  # the file counts letters from one
+    counts = {split: len(names) for split, names in EMNIST.classes_split_dict.items()}
+    assert counts == {"byclass": 62, "bymerge": 47, "balanced": 47, "letters": 27, "digits": 10, "mnist": 10}
     with pytest.raises(ValueError):
         EMNIST(tmp_path, split="all")
     write_mnist(tmp_path)

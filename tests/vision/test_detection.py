@@ -175,6 +175,10 @@ def test_constructors() -> None:
         D.FasterRCNN(body)
     with pytest.raises(ValueError, match="mask_predictor"):
         D.MaskRCNN(body, 2, mask_predictor=nn.ReLU())
+    with pytest.raises(ValueError, match="mask_predictor"):
+        D.MaskRCNN(body, box_predictor=nn.ReLU())
+    with pytest.raises(ValueError, match="returned_layers"):
+        D.mobilenet_backbone(backbone_name="mobilenet_v3_small", weights=None, fpn=True, returned_layers=[1, 9])
     with pytest.raises(ValueError, match="keypoint_predictor"):
         D.KeypointRCNN(body, 2, num_keypoints=3, keypoint_predictor=nn.ReLU())
     with pytest.raises(ValueError, match="one anchor"):

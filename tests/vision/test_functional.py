@@ -104,6 +104,9 @@ def test_resize_sizes() -> None:
         F.resize(x, 5, "lanczos", antialias=False)
     with pytest.raises(ValueError, match="Pillow"):
         F.resize(x, 5, "box")
+    with pytest.raises(pydl.ShapeError, match="pixels"):
+        F.resize(pydl.zeros(3, 0, 5), [8, 8])
+    assert F.resize(pydl.zeros(0, 3, 4, 4), [8, 7]).shape == (0, 3, 8, 7)
 
 
 @pytest.mark.parametrize("new", [(9, 11), (29, 41), (17, 46)])
@@ -271,8 +274,11 @@ def test_pillow_to_tensor_and_back(mode: str) -> None:
         np.testing.assert_allclose(scaled.numpy(), x.numpy() / np.float32(255), rtol=1e-6)
     else:
         np.testing.assert_array_equal(scaled.numpy(), x.numpy())
-    if mode not in ("1", "P"):
-        back = F.to_pil_image(x, None if mode in ("L", "LA", "RGB", "RGBA", "I", "I;16") else mode)
+    if mode == "1":
+        assert x.dtype == pydl.bool
+        np.testing.assert_array_equal(F.to_dtype(F.to_image(p), pydl.float32, True).numpy(), scaled.numpy())
+    if mode != "P":
+        back = F.to_pil_image(x, None if mode in ("1", "L", "LA", "RGB", "RGBA", "I", "I;16") else mode)
         assert back.mode == p.mode
         np.testing.assert_array_equal(np.asarray(back), np.asarray(p))
 

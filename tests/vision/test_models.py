@@ -4,6 +4,7 @@ hand."""
 from __future__ import annotations
 
 import doctest
+import re
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def test_parameter_counts(name: str, full: bool) -> None:
 FAMILIES = {
     "alexnet": 64, "vgg11_bn": 32, "resnet18": 32, "resnext50_32x4d": 32, "squeezenet1_1": 32, "googlenet": 32, "inception_v3": 75,
     "mobilenet_v2": 32, "mobilenet_v3_small": 32, "shufflenet_v2_x0_5": 32, "densenet121": 32, "efficientnet_b0": 32,
-    "efficientnet_v2_s": 32, "convnext_tiny": 32, "swin_t": 32,
+    "efficientnet_v2_s": 32, "convnext_tiny": 32, "swin_t": 32, "swin_v2_t": 32, "mnasnet0_5": 32, "regnet_x_400mf": 32,
+    "regnet_y_400mf": 32,
 }  # fmt: skip
 
 
@@ -101,11 +103,43 @@ def test_keys() -> None:
         "inception_v3": "Conv2d_1a_3x3.conv.weight Mixed_7c.branch3x3dbl_3b.bn.bias AuxLogits.conv1.bn.bias Mixed_6a.branch3x3.conv.weight",
         "swin_t": "features.0.0.weight features.1.0.attn.relative_position_bias_table features.2.reduction.weight "
         "features.7.1.mlp.3.bias head.weight features.3.1.attn.relative_position_index",
+        "swin_v2_t": "features.1.0.attn.logit_scale features.1.1.attn.cpb_mlp.0.bias features.1.0.attn.cpb_mlp.2.weight "
+        "features.5.3.attn.relative_coords_table features.2.norm.bias features.7.0.attn.relative_position_index",
+        "mnasnet0_5": "layers.0.weight layers.7.bias layers.8.0.layers.0.weight layers.13.0.layers.7.running_mean layers.15.weight "
+        "classifier.1.bias",
+        "regnet_y_400mf": "stem.0.weight trunk_output.block1.block1-0.proj.0.weight trunk_output.block4.block4-5.f.se.fc1.bias "
+        "trunk_output.block3.block3-1.f.b.1.running_var fc.weight",
         "convnext_tiny": "features.0.1.weight features.1.0.layer_scale features.7.2.block.5.bias classifier.2.weight",
     }  # fmt: skip
     for name, keys in wanted.items():
         options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
         assert set(keys.split()) <= set(make(name)(**options).state_dict()), name
+
+
+def test_maxvit() -> None:
+    pydl.manual_seed(0)
+    net = models.MaxVit((32, 40), 8, 1, [8, 16], [1, 2], 4, 0.2, num_classes=3)
+    x = pydl.rand(2, 3, 32, 40)
+    net(x).square().sum().backward()
+    # Of one place there is no relative position; what the softmax of one score is does not change
+    assert [n for n, p in net.named_parameters() if p.grad is None] == []
+    keys = set(net.state_dict())
+    assert {
+        "stem.1.0.bias", "blocks.1.layers.0.layers.MBconv.proj.1.weight", "classifier.5.weight",
+        "blocks.0.layers.0.layers.MBconv.layers.squeeze_excitation.fc1.bias",
+        "blocks.1.layers.1.layers.grid_attention.attn_layer.1.relative_position_bias_table",
+        "blocks.1.layers.1.layers.window_attention.mlp_layer.3.weight",
+    } <= keys  # fmt: skip
+    with pytest.raises(ValueError, match="divide"):
+        models.MaxVit((32, 32), 8, 3, [8], [1], 4, 0.2)
+    attention = models.maxvit.PartitionAttentionLayer
+    for grid in (False, True):
+        layer = attention(4, 2, 2, grid, 2, nn.GELU, nn.LayerNorm, (0.0, 0.0), 0.0).eval()
+        before = pydl.rand(1, 4, 4, 6)
+        changed = before.clone()
+        changed[0, :, 0, 0] += 1.0
+        touched = (layer(changed) != layer(before)).any(1)[0].nonzero().tolist()
+        assert touched == ([[0, 0], [0, 3], [2, 0], [2, 3]] if grid else [[0, 0], [0, 1], [1, 0], [1, 1]])
 
 
 def test_auxiliary_outputs() -> None:
@@ -221,3 +255,40 @@ def test_similarity_of_points() -> None:
         pck(args[0], args[1][:2], args[2], norm)
     with pytest.raises(pydl.ShapeError, match="area"):
         oks(*args, norm[:2])
+
+
+def test_files_with_older_keys_or_more_parts() -> None:
+    net = models.DenseNet(8, (2, 2), 16, num_classes=3)
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", key): value
+        for key, value in net.state_dict().items()
+    }
+    assert "features.denseblock1.denselayer2.norm.1.running_mean" in old
+    again = models.DenseNet(8, (2, 2), 16, num_classes=3)
+    again.load_state_dict(old)
+    x = pydl.rand(1, 3, 32, 32)
+    assert pydl.equal(again.eval()(x), net.eval()(x))
+    for name, part in (("googlenet", "aux1.fc1.bias"), ("inception_v3", "AuxLogits.fc.bias")):
+        state = make(name)(num_classes=3, init_weights=False).state_dict()
+        assert part in state
+        alone = make(name)(num_classes=3, init_weights=False, aux_logits=False, weights=state)
+        assert part not in alone.state_dict()
+        with pytest.raises(RuntimeError, match="extra"):
+            make(name)(num_classes=3, init_weights=False, aux_logits=False, weights={**state, "extra.bias": x})
+
+
+def test_dense_layers_computed_twice() -> None:
+    """With `memory_efficient` nothing changes but what is kept for backward."""
+    found = []
+    for efficient in (False, True):
+        pydl.manual_seed(0)
+        net = models.DenseNet(8, (2, 2), 16, num_classes=3, memory_efficient=efficient)
+        out = net(pydl.rand(2, 3, 32, 32))
+        out.square().sum().backward()
+        found.append([out, *(p.grad for p in net.parameters())])
+    assert all(pydl.equal(a, b) for a, b in zip(*found))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "resnet18"])
+def test_no_norm_layer_is_the_default(name: str) -> None:
+    assert set(make(name)(norm_layer=None).state_dict()) == set(make(name)().state_dict())

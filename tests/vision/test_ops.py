@@ -80,6 +80,31 @@ def test_box_formats() -> None:
     assert ops.box_iou(pydl.zeros(1, 4), pydl.zeros(1, 4)).isnan().all()
 
 
+def test_boxes_with_angles() -> None:
+    rng = np.random.default_rng(1)
+    centre, size, angle = rng.uniform(0, 50, (6, 2)), rng.uniform(1, 20, (6, 2)), rng.uniform(-170, 170, 6)
+    r = np.deg2rad(angle)
+    # Counter-clockwise as it is seen, with y pointing down
+    turn = np.stack([np.stack([np.cos(r), np.sin(r)], -1), np.stack([-np.sin(r), np.cos(r)], -1)], 1)
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
+    corners = centre[:, None] + np.einsum("nij,kj,nj->nki", turn, signs, size)
+    forms = {
+        "cxcywhr": np.hstack([centre, size, angle[:, None]]), "xywhr": np.hstack([corners[:, 0], size, angle[:, None]]),
+        "xyxyxyxy": corners.reshape(6, 8),
+    }  # fmt: skip
+    for a, given in forms.items():
+        for b, wanted in forms.items():
+            got = ops.box_convert(pydl.tensor(given), a, b).numpy()
+            np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
+            assert ops.box_convert(pydl.tensor(given[:0]), a, b).shape == (0, wanted.shape[1])
+    whole = ops.box_convert(pydl.tensor([[10, 10, 4, 2, 90]]), "cxcywhr", "xyxyxyxy")
+    assert whole.tolist() == [[9, 12, 9, 8, 11, 8, 11, 12]]
+    with pytest.raises(NotImplementedError, match="xywhr"):
+        ops.box_convert(pydl.zeros(1, 4), "xyxy", "xywhr")
+    with pytest.raises(pydl.ShapeError, match=r"\(N, 5\)"):
+        ops.box_convert(pydl.zeros(1, 4), "xywhr", "xyxyxyxy")
+
+
 def test_small_ones() -> None:
     boxes = pydl.tensor([[-3.0, -2.0, 4.0, 5.0], [1.0, 1.0, 1.5, 9.0]])
     assert ops.clip_boxes_to_image(boxes, (4, 3)).tolist() == [[0, 0, 3, 4], [1, 1, 1.5, 4]]
@@ -319,3 +344,87 @@ def test_points() -> None:
     assert corner == pytest.approx([-1, 1])
     x = pydl.randn(1, 2, 3, 3, dtype=pydl.float64, requires_grad=True)
     assert gradcheck(ops.spatial_soft_argmax2d, [x])
+
+
+def test_points_of_halves_keep_their_places() -> None:
+    """float16 has no odd numbers beyond 2048."""
+    maps = pydl.zeros(1, 1, 4, 4)
+    maps[0, 0, 1, 2] = 1.0
+    rois = pydl.tensor([[3000.0, 5000, 3004, 5004]])
+    for dtype in (pydl.float16, pydl.bfloat16):
+        points, scores = ops.heatmaps_to_keypoints(maps.to(dtype), rois)
+        assert points.dtype == scores.dtype == pydl.float32
+        assert points[0, 0].tolist() == [3002.5, 5001.5, 1]
+    assert ops.heatmaps_to_keypoints(maps.double(), rois)[0].dtype == pydl.float64
+    with pytest.raises(pydl.ShapeError):
+        ops.heatmaps_to_keypoints(maps, pydl.tensor([[0.0, 0, math.inf, 4]]))
+
+
+def test_groups_may_be_numbers_of_any_kind() -> None:
+    boxes = pydl.tensor([[0.0, 0, 4, 4], [0, 0, 4, 3], [0, 0, 4, 4]])
+    scores = pydl.tensor([0.5, 0.9, 0.7])
+    assert ops.batched_nms(boxes, scores, pydl.tensor([0.25, 0.75, 0.25]), 0.5).tolist() == [1, 2]
+    assert ops.batched_nms(boxes, scores, pydl.tensor([True, False, True]), 0.5).tolist() == [1, 2]
+    assert ops.batched_nms(boxes[:0], scores[:0], pydl.zeros(0), 0.5).shape == (0,)
+
+
+def test_samples_beyond_the_map_count_zero() -> None:
+    """Those up to the map's size are its last row; those of a longer region are nothing, they do not repeat it."""
+    x = pydl.full((1, 1, 4, 4), 8.0)
+    rows = pydl.tensor([[0.0, 0, 3.5, 4, 4.5]])  # rows at 3.625, 3.875, 4.125, 4.375
+    assert ops.roi_align(x, rows, (4, 1), sampling_ratio=1)[0, 0, :, 0].tolist() == [8, 8, 0, 0]
+    rows = pydl.tensor([[0.0, 0, -1.5, 4, 0.5]])  # -1.25, -0.75, -0.25, 0.25
+    assert ops.roi_align(x, rows, (4, 1), sampling_ratio=1)[0, 0, :, 0].tolist() == [0, 8, 8, 8]
+
+
+def test_regions_of_very_many_bins() -> None:
+    x = RNG.standard_normal((1, 2, 3, 40))
+    got = ops.roi_align(pydl.tensor(x), pydl.tensor([[0.0, 2.0, 0, 33.0, 2]], dtype=pydl.float64), (300, 700), 1.0, 1)
+    places = 2 + 31 * (np.arange(700) + 0.5) / 700
+    along = np.stack([[np.interp(places, np.arange(40), row) for row in plane] for plane in x[0]])
+    down = 2 * (np.arange(300) + 0.5) / 300
+    expected = np.stack([np.stack([np.interp(down, np.arange(3), c) for c in plane.T], 1) for plane in along])
+    np.testing.assert_allclose(got[0].numpy(), expected, rtol=1e-9, atol=1e-12)
+    pooled = ops.ps_roi_pool(pydl.ones(1, 600, 5, 5), pydl.tensor([[0.0, 0, 0, 4, 4]]), (300, 2))
+    assert pooled.shape == (1, 1, 300, 2)
+    assert (pooled == 1).all()
+
+
+@pytest.mark.parametrize("groups, masked", [(1, False), (2, True)])
+def test_deformable_convolution_by_blocks_of_images(groups: int, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same numbers and derivatives, first and second, as in one block; the last block is smaller."""
+    x, w = pydl.randn(5, 4, 4, 3, dtype=pydl.float64), pydl.randn(2, 4 // groups, 2, 2, dtype=pydl.float64)
+    offset, mask = pydl.rand(5, 8, 3, 2, dtype=pydl.float64), pydl.rand(5, 4, 3, 2, dtype=pydl.float64)
+    inputs = [t.requires_grad_() for t in ((x, offset, w, mask) if masked else (x, offset, w))]
+    found = []
+    for most in (1 << 24, 2 * 4 * 4 * 6):
+        monkeypatch.setattr(ops.deform, "_MOST_COLUMNS", most)
+        y = ops.deform_conv2d(x, offset, w, mask=mask if masked else None)
+        first = pydl.autograd.grad(y.sin().sum(), inputs, create_graph=True)
+        second = pydl.autograd.grad(sum(g.square().sum() for g in first), inputs)
+        with pydl.no_grad():
+            plain = ops.deform_conv2d(x, offset, w, mask=mask if masked else None)
+        assert pydl.equal(plain, y)
+        found.append([y, *first, *second])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-11, atol=1e-12)
+    with pytest.raises(pydl.ShapeError, match="offset"):
+        ops.deform_conv2d(x, offset[:4], w)
+    with pytest.raises(pydl.ShapeError, match="mask"):
+        ops.deform_conv2d(x, offset, w, mask=mask[:4])
+
+
+def test_deformable_convolution_holds_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside inputs, results and their gradients a batch of three blocks needs no more than one of a block."""
+    monkeypatch.setattr(ops.deform, "_MOST_COLUMNS", 4 * 9 * 32 * 24 * 24)
+    extra = []
+    for n in (4, 12):
+        x, offset = pydl.rand(n, 32, 24, 24, requires_grad=True), pydl.rand(n, 18, 24, 24, requires_grad=True)
+        w = pydl.rand(8, 32, 3, 3, requires_grad=True)
+        pydl.reset_peak_memory_stats()
+        before = pydl.memory_stats()["allocated_bytes"]
+        ops.deform_conv2d(x, offset, w, padding=1).sum().backward()
+        used = pydl.memory_stats()["peak_allocated_bytes"] - before
+        extra.append(used - 2 * 4 * (x.numel() + offset.numel() + n * 8 * 24 * 24))
+        del x, offset
+    assert extra[1] < 1.3 * extra[0]

@@ -222,6 +222,7 @@ def test_crops_of_several() -> None:
 
 def test_random_crops_lie_everywhere() -> None:
     pydl.manual_seed(0)
+    assert T.RandomCrop(np.int64(3))(image()).shape == (3, 3, 3)
     places = {T.RandomCrop.get_params(image(), (18, 22))[:2] for _ in range(300)}
     assert places == {(i, j) for i in range(3) for j in range(3)}
     with pytest.raises(ValueError, match="larger"):
@@ -301,6 +302,20 @@ def test_policies(policy: Any) -> None:
     for _ in range(20):
         assert auto(image()).shape == (3, 20, 24)
     assert T.TrivialAugmentWide()(pydl.rand(3, 8, 8)).dtype == pydl.float32
+
+
+def test_images_of_a_batch_are_mixed_differently() -> None:
+    pydl.manual_seed(0)
+    batch = pydl.rand(6, 3, 1, 1).expand(6, 3, 8, 8) * 0.5 + 0.25
+    mixed = T.AugMix(all_ops=True, mixture_width=1, chain_depth=1)(batch)
+    assert mixed.shape == batch.shape
+    # Of one operation on all of them: the shares of the original are drawn for each
+    share = T.AugMix(mixture_width=1, chain_depth=1)
+    share._operation = lambda name, image, magnitude: image * 0  # type: ignore[method-assign]
+    parts = (share(batch) / batch).mean((1, 2, 3))
+    assert len({round(v, 4) for v in parts.tolist()}) == 6
+    video = (share(tv.Video(batch)) / batch).mean((1, 2, 3))
+    assert len({round(v, 4) for v in video.tolist()}) == 1
 
 
 def test_mixtures() -> None:

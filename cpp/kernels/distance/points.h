@@ -15,6 +15,8 @@ struct Cloud {
 inline constexpr int64_t kPointBlock = 64;
 
 struct PointsTable {
+  // The nearest point to each of n queries that stand side by side: squared distance and place, of equally distant points the first.
+  void (*closest)(const Cloud& cloud, const void* queries, int64_t n, void* distance, int64_t* index);
   // The k <= count nearest points to one query: squared distances, rising, and places; of equally distant points the first.
   void (*nearest)(const Cloud& cloud, const void* query, int64_t k, void* distance, int64_t* index);
   // The first `most` points with a squared distance <= square, the places behind filled with the first; returns how many there are.

@@ -174,7 +174,9 @@ void multiply(const Pass<T>& p, int64_t group, const GemmBlock<T>& shared, int64
   g.a = a_pack;
   g.a_row = g.k;
   g.a_col = 1;
-  if (p.contiguous_weights()) {
+  if (p.contiguous_weights() && p.w_row == g.k) {
+    g.a = p.weight + group * p.w_group + i * p.w_row;
+  } else if (p.contiguous_weights()) {
     t.pack_a(a_pack, p.weight + group * p.w_group + i * p.w_row + c0 * p.w_channel, dtype_of<T>, p.w_row, 1, m, g.k);
     if (p.w_row == 1) g.a_row = g.k;
   } else {
@@ -182,6 +184,30 @@ void multiply(const Pass<T>& p, int64_t group, const GemmBlock<T>& shared, int64
   }
   g.a_panel = t.mr * g.a_row;
   t.block(g);
+}
+
+// What a plain block reads next: its channels [c1, ...), or the first ones of the block behind it. A part of them for each
+// sliver.
+template <class T>
+kernels::matmul::ReadAhead read_ahead(const Pass<T>& p, const Block& b, int64_t group, int64_t c1, int64_t channels, int64_t sliver,
+                                      int64_t slivers) {
+  if (b.segments.size() != 1) return {};
+  const Segment& s = b.segments[0];
+  const int64_t plane = p.gather.grid[0] * p.gather.grid[1] * p.gather.grid[2], image = b.places[0].n * p.in_batch;
+  int64_t base = s.base, first = c1;
+  if (c1 == p.channels) {
+    first = 0;
+    base += s.len;
+    if (base - image >= plane) base = image + p.in_batch;
+    if (base >= p.gather.batch * p.in_batch) return {};
+  }
+  channels = std::min(channels, p.channels - first);
+  const int64_t end = first + channels * (sliver + 1) / slivers;
+  first += channels * sliver / slivers;
+  constexpr int64_t kLine = 64;
+  const int64_t size = static_cast<int64_t>(sizeof(T)), lines = ceil_div(s.len * size, kLine);
+  return {reinterpret_cast<const char*>(p.in + group * p.in_group + base + first * p.in_plane), kLine, lines,
+          p.in_plane * size - (lines - 1) * kLine, lines * (end - first)};
 }
 
 template <class T>
@@ -219,6 +245,7 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
     for (int64_t sliver = 0; sliver < slivers; ++sliver) {
       const int64_t i = i0 + (i1 - i0) * sliver / slivers, end = i0 + (i1 - i0) * (sliver + 1) / slivers;
       g.c = c + (i - i0) * c_row;
+      if (plain) g.next = read_ahead(p, b, group, c1, cut.channels, sliver, slivers);
       g.out.bias_m = last && p.bias ? p.bias + group * p.rows + i : nullptr;
       multiply(p, group, g, i, end - i, c0, c1, a_pack);
     }

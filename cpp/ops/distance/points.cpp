@@ -36,12 +36,16 @@ class Clouds {
   const kernels::distance::PointsTable* operator->() const { return table_; }
   int64_t stride() const { return stride_; }
 
-  // fn(i, j) for query j of batch entry i, on several threads.
+  // fn(i, begin, end) for runs of queries, counted through all entries, of batch entry i, on several threads.
   template <class F>
   void for_queries(int64_t batch, int64_t queries, const F& fn) const {
     const int64_t grain = 1 + 100000 / std::max<int64_t>(1, stride_ * (width_ + 1));
     parallel_for(batch * queries, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) fn(r / queries, r);
+      while (begin < end) {
+        const int64_t i = begin / queries, stop = std::min(end, (i + 1) * queries);
+        fn(i, begin, stop);
+        begin = stop;
+      }
     });
   }
 
@@ -50,11 +54,12 @@ class Clouds {
   void fill(const Tensor& points) const {
     const T* from = points.data<T>();
     T* to = rows_.data<T>();
-    const int64_t batch = points.size(0);
-    for (int64_t i = 0; i < batch * width_; ++i) {
-      const T* column = from + i / width_ * count_ * width_ + i % width_;
-      for (int64_t j = 0; j < stride_; ++j) to[i * stride_ + j] = j < count_ ? column[j * width_] : std::numeric_limits<T>::infinity();
-    }
+    parallel_for(points.size(0) * width_, 1 + 20000 / stride_, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const T* column = from + i / width_ * count_ * width_ + i % width_;
+        for (int64_t j = 0; j < stride_; ++j) to[i * stride_ + j] = j < count_ ? column[j * width_] : std::numeric_limits<T>::infinity();
+      }
+    });
   }
 
   const kernels::distance::PointsTable* table_;
@@ -80,9 +85,15 @@ std::tuple<Tensor, Tensor> nearest_points(const Tensor& x, const Tensor& y, int6
   const int64_t batch = x.size(0), count = y.size(1);
   const Tensor distance = empty(Dims{batch, count, k}, x.dtype(), op), index = empty(Dims{batch, count, k}, DType::Int64, op);
   if (!index.numel()) return {distance, index};
-  const int64_t row = y.size(2) * y.item_size();
-  clouds.for_queries(batch, count, [&](int64_t i, int64_t r) {
-    clouds->nearest(clouds[i], queries->data + r * row, k, distance->data + r * k * x.item_size(), index.data<int64_t>() + r * k);
+  const int64_t item = y.item_size(), row = y.size(2) * item;
+  clouds.for_queries(batch, count, [&](int64_t i, int64_t begin, int64_t end) {
+    if (k == 1) {
+      clouds->closest(clouds[i], queries->data + begin * row, end - begin, distance->data + begin * item, index.data<int64_t>() + begin);
+      return;
+    }
+    for (int64_t r = begin; r < end; ++r) {
+      clouds->nearest(clouds[i], queries->data + r * row, k, distance->data + r * k * item, index.data<int64_t>() + r * k);
+    }
   });
   return {distance, index};
 }
@@ -99,12 +110,14 @@ Tensor points_in_ball(double radius, int64_t nsample, const Tensor& xyz, const T
   const Tensor index = empty(Dims{batch, count, nsample}, DType::Int64, op);
   if (!index.numel()) return index;
   const int64_t row = xyz.size(2) * xyz.item_size();
-  clouds.for_queries(batch, count, [&](int64_t i, int64_t r) {
-    int64_t* out = index.data<int64_t>() + r * nsample;
-    if (clouds->within(clouds[i], queries->data + r * row, radius * radius, nsample, out)) return;
-    double distance;  // of either dtype
-    clouds->nearest(clouds[i], queries->data + r * row, 1, &distance, out);
-    for (int64_t j = 1; j < nsample; ++j) out[j] = out[0];
+  clouds.for_queries(batch, count, [&](int64_t i, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      int64_t* out = index.data<int64_t>() + r * nsample;
+      if (clouds->within(clouds[i], queries->data + r * row, radius * radius, nsample, out)) continue;
+      double distance;  // of either dtype
+      clouds->closest(clouds[i], queries->data + r * row, 1, &distance, out);
+      for (int64_t j = 1; j < nsample; ++j) out[j] = out[0];
+    }
   });
   return index;
 }

@@ -20,7 +20,7 @@ using kernels::quantized::Int8Table;
 using kernels::quantized::kPanel;
 
 // A sum of products of 8 bits, less zero point times the weights' sum, stays inside 32 bits up to this length.
-constexpr int64_t kLongestSum = (int64_t{1} << 31) / (255 * 127) - 1;
+constexpr int64_t kLongestSum = (int64_t{1} << 31) / (255 * 128) - 1;
 // Rows of one task, and bytes of weights that stay in the second cache meanwhile.
 constexpr int64_t kTaskRows = 96, kTaskWeights = 192 << 10;
 constexpr int64_t kTasks = 16;  // at least, where there are as many panels, so that threads end together
@@ -123,7 +123,7 @@ struct InputRule {
       return;
     }
     const auto [low, high] = range(input);
-    scale = (high - low) / 255.0f;
+    scale = high / 255.0f - low / 255.0f;  // the difference itself may be beyond float32
     if (!(scale >= std::numeric_limits<float>::min()) || !std::isfinite(scale)) scale = 1.0f;
     zero = static_cast<int32_t>(std::clamp(std::nearbyint(-low / scale), 0.0f, 255.0f));
   }
@@ -284,7 +284,7 @@ Tensor int8_conv(const Tensor& input, const Tensor& packed, const Tensor& sums, 
   PYDL_CHECK(groups >= 1 && input.size(1) % groups == 0 && scales.size(0) % groups == 0, ValueError, op, "(): groups must divide ",
              input.size(1), " inputs and ", scales.size(0), " outputs, got ", groups);
   const Geometry g(op, input, kernel_size, stride, padding, dilation);
-  PYDL_CHECK(g.kernel[0] <= kLongestSum && g.kernel[1] <= kLongestSum, ValueError, op, "(): kernel_size is too large: ", kernel_size);
+  PYDL_CHECK(g.kernel[0] <= kLongestSum / g.kernel[1], ValueError, op, "(): kernel_size is too large: ", kernel_size);
   const Packing p(groups, scales.size(0) / groups, input.size(1) / groups, g.kernel[0] * g.kernel[1]);
   check_input(op, input, packed, p);
   const Tensor x = contiguous(input), weights = contiguous(packed),

@@ -96,10 +96,12 @@ class Smo {
     for (int64_t i = 0; i < n; ++i) diagonal_.push_back(rows.diagonal(i));
   }
 
-  // Returns the number of steps.
+  // Returns the number of steps. A pair that does not move, as `tol` is below rounding, would be chosen for ever.
   int64_t run(double tol, int64_t most) {
     int64_t steps = 0;
-    for (int64_t i, j; (most < 0 || steps < most) && choose(tol, i, j); ++steps) step(i, j);
+    for (int64_t i, j; steps < most && choose(tol, i, j); ++steps) {
+      if (!step(i, j)) break;
+    }
     return steps;
   }
 
@@ -145,7 +147,8 @@ class Smo {
     return second >= 0 && top + bottom >= tol;
   }
 
-  void step(int64_t first, int64_t second) {
+  // Whether the pair moved.
+  bool step(int64_t first, int64_t second) {
     const size_t i = static_cast<size_t>(first), j = static_cast<size_t>(second);
     const double *ki = rows_.row(first), *kj = rows_.row(second);
     double curvature = diagonal_[i] + diagonal_[j] - 2 * ki[j];
@@ -158,7 +161,9 @@ class Smo {
     alpha[i] = std::clamp(old_i + y_[i] * d, 0.0, c_[i]);
     alpha[j] = std::clamp(old_j - y_[j] * d, 0.0, c_[j]);
     const double wi = (alpha[i] - old_i) * y_[i], wj = (alpha[j] - old_j) * y_[j];
+    if (wi == 0 && wj == 0) return false;
     for (int64_t t = 0; t < n_; ++t) gradient_[static_cast<size_t>(t)] += y_[t] * (wi * ki[t] + wj * kj[t]);
+    return true;
   }
 
   KernelRows& rows_;

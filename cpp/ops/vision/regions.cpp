@@ -27,26 +27,26 @@ Range bin_range(double start, double bin_size, int64_t i, int64_t limit) {
   return {clipped(std::floor(at * bin_size) + start), clipped(std::ceil((at + 1) * bin_size) + start)};
 }
 
-void RegionAxis::bins_of(double low, double high, std::vector<Bin>& out, std::vector<double>& row) const {
-  out.resize(static_cast<size_t>(bins));
+void RegionAxis::bins_of(double low, double high, int64_t begin, int64_t end, std::vector<Bin>& out, std::vector<double>& row) const {
+  out.resize(static_cast<size_t>(end - begin));
   for (Bin& b : out) b.weight.clear();
   if (rule == RegionRule::PositionPool) {
-    pooled(low * scale, high * scale, out);
+    pooled(low * scale, high * scale, begin, out);
   } else {
-    sampled(low * scale, high * scale, out, row);
+    sampled(low * scale, high * scale, begin, out, row);
   }
 }
 
 // He et al. 2017: the mean of samples in the middle of equal parts of the bin.
-void RegionAxis::sampled(double low, double high, std::vector<Bin>& out, std::vector<double>& row) const {
+void RegionAxis::sampled(double low, double high, int64_t begin, std::vector<Bin>& out, std::vector<double>& row) const {
   const bool shifted = aligned || rule == RegionRule::PositionAlign;
   double extent = high - low;
   if (!shifted) extent = std::max(extent, 1.0);
   const double start = shifted ? low - 0.5 : low, bin = extent / static_cast<double>(bins);
   const double grid = samples > 0 ? static_cast<double>(samples) : std::ceil(bin);
   if (!(grid >= 1) || !std::isfinite(bin) || !std::isfinite(start)) return;
-  for (int64_t b = 0; b < bins; ++b) {
-    const double from = start + static_cast<double>(b) * bin;
+  for (size_t b = 0; b < out.size(); ++b) {
+    const double from = start + static_cast<double>(begin + static_cast<int64_t>(b)) * bin;
     // Of very many samples those near the axis alone are visited: they are at least half a pixel apart.
     double first = 0, last = grid - 1;
     if (samples <= 0) {
@@ -57,23 +57,21 @@ void RegionAxis::sampled(double low, double high, std::vector<Bin>& out, std::ve
     const int64_t count = last >= first ? static_cast<int64_t>(last - first) + 1 : 0;
     for (int64_t k = 0; k < count; ++k) add_sample(from + (first + static_cast<double>(k) + 0.5) * bin / grid, size, 1 / grid, row, used);
     if (used.first >= used.last) continue;
-    Bin& to = out[static_cast<size_t>(b)];
-    to.first = used.first;
-    const auto begin = row.begin() + used.first, end = row.begin() + used.last;
-    to.weight.assign(begin, end);
-    std::fill(begin, end, 0.0);
+    out[b].first = used.first;
+    const auto from_row = row.begin() + used.first, to_row = row.begin() + used.last;
+    out[b].weight.assign(from_row, to_row);
+    std::fill(from_row, to_row, 0.0);
   }
 }
 
 // Dai et al. 2016: whole pixels from rounded corners. As in torchvision the last row and column are never reached.
-void RegionAxis::pooled(double low, double high, std::vector<Bin>& out) const {
+void RegionAxis::pooled(double low, double high, int64_t begin, std::vector<Bin>& out) const {
   const double start = std::round(low), bin = std::max(std::round(high) - start, 1.0) / static_cast<double>(bins);
   if (!std::isfinite(start) || !std::isfinite(bin)) return;
-  for (int64_t b = 0; b < bins; ++b) {
-    const Range r = bin_range(start, bin, b, size - 1);
-    Bin& to = out[static_cast<size_t>(b)];
-    to.first = r.first;
-    if (r.last > r.first) to.weight.assign(static_cast<size_t>(r.last - r.first), 1 / static_cast<double>(r.last - r.first));
+  for (size_t b = 0; b < out.size(); ++b) {
+    const Range r = bin_range(start, bin, begin + static_cast<int64_t>(b), size - 1);
+    out[b].first = r.first;
+    if (r.last > r.first) out[b].weight.assign(static_cast<size_t>(r.last - r.first), 1 / static_cast<double>(r.last - r.first));
   }
 }
 

@@ -19,12 +19,13 @@ struct RegionAxis {
   int64_t size, bins, samples;  // samples <= 0: as many as pixels
   double scale;
   bool aligned;
-  // Of the region from `low` to `high` in the coordinates of the boxes; `row` is working space of `size` zeros.
-  void bins_of(double low, double high, std::vector<Bin>& out, std::vector<double>& row) const;
+  // The bins [begin, end) of the region from `low` to `high` in the coordinates of the boxes; `row` is working space of `size`
+  // zeros.
+  void bins_of(double low, double high, int64_t begin, int64_t end, std::vector<Bin>& out, std::vector<double>& row) const;
 
  private:
-  void sampled(double low, double high, std::vector<Bin>& out, std::vector<double>& row) const;
-  void pooled(double low, double high, std::vector<Bin>& out) const;
+  void sampled(double low, double high, int64_t begin, std::vector<Bin>& out, std::vector<double>& row) const;
+  void pooled(double low, double high, int64_t begin, std::vector<Bin>& out) const;
 };
 
 // [first, last) of bin `i` of the region whose pixels begin at `start`, clipped to [0, limit].

@@ -12,6 +12,7 @@
 #include "ops/registry.h"
 #include "ops/view/view.h"
 #include "ops/vision/axis.h"
+#include "ops/vision/bytes.h"
 
 namespace pydl {
 
@@ -142,6 +143,9 @@ Tensor resample(const Tensor& input, IntSpan size, std::string_view mode, bool a
   for (int i = 0; i < axes; ++i) tables->push_back(vision::make_axis(input.size(2 + i), shape[2 + i], options, scales[i]));
   if (input.dtype() == DType::UInt8) {
     if (picks) return pick(input, *tables);
+    if (axes == 2 && options.filter != vision::Filter::Area) {
+      return vision::resample_bytes(contiguous(input), tables->front(), tables->back());
+    }
     const Tensor wide = apply_raw(to_dtype(input, DType::Float32), *tables);
     return to_dtype(clamp(round(wide, 0), Scalar(0.0), Scalar(255.0)), DType::UInt8);
   }

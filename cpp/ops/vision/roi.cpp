@@ -28,6 +28,7 @@ namespace {
 constexpr int64_t kChannels = 64;      // channels of one task of the adjoint
 constexpr int64_t kGrain = 16384;      // results per thread
 constexpr int64_t kSamples = 1 << 16;  // most samples a side, so that no call takes forever
+constexpr int64_t kBins = 256;         // bins a side whose samples are held at a time
 
 // Regions of maps (N, C, H, W): rows of batch index, x1, y1, x2, y2.
 struct Regions {
@@ -102,8 +103,19 @@ struct RegionTaps {
   template <class F>
   void visit(int64_t k, F&& f) {
     const double* box = a.regions.boxes.data<double>() + 5 * k;
-    a.x.bins_of(box[1], box[3], columns, column);
-    a.y.bins_of(box[2], box[4], rows, row);
+    for (int64_t y = 0; y < a.y.bins; y += kBins) {
+      a.y.bins_of(box[2], box[4], y, std::min(y + kBins, a.y.bins), rows, row);
+      for (int64_t x = 0; x < a.x.bins; x += kBins) {
+        a.x.bins_of(box[1], box[3], x, std::min(x + kBins, a.x.bins), columns, column);
+        visit_block(y, x, f);
+      }
+    }
+  }
+
+ private:
+  // The bins whose first one is (y0, x0).
+  template <class F>
+  void visit_block(int64_t y0, int64_t x0, F& f) {
     for (size_t i = 0; i < rows.size(); ++i) {
       for (size_t j = 0; j < columns.size(); ++j) {
         const Bin &y = rows[i], &x = columns[j];
@@ -116,7 +128,7 @@ struct RegionTaps {
             weight[t] = static_cast<T>(y.weight[v] * x.weight[u]);
           }
         }
-        f(static_cast<int64_t>(i * columns.size() + j), static_cast<int64_t>(taps));
+        f((y0 + static_cast<int64_t>(i)) * a.x.bins + x0 + static_cast<int64_t>(j), static_cast<int64_t>(taps));
       }
     }
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import string
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -165,7 +166,8 @@ class EMNIST(MNIST):
 
     Args:
         root: as :class:`MNIST`.
-        split: ``"byclass"``, ``"bymerge"``, ``"balanced"``, ``"letters"``, ``"digits"`` or ``"mnist"``.
+        split: ``"byclass"``, ``"bymerge"``, ``"balanced"``, ``"letters"``, ``"digits"`` or ``"mnist"``; says what
+            ``classes`` are.
         kwargs: of :class:`MNIST`.
 
     Raises:
@@ -173,11 +175,23 @@ class EMNIST(MNIST):
     """
 
     splits = ("byclass", "bymerge", "balanced", "letters", "digits", "mnist")
+    # In two splits capitals that look like small letters share the capital's class; letters count from 1
+    _all = sorted(string.digits + string.ascii_letters)
+    _merged = sorted(set(_all) - set("cijklmopsuvwxyz"))
+    classes_split_dict = {
+        "byclass": _all,
+        "bymerge": _merged,
+        "balanced": _merged,
+        "letters": ["N/A", *string.ascii_lowercase],
+        "digits": list(string.digits),
+        "mnist": list(string.digits),
+    }
 
     def __init__(self, root: Any, split: str, **kwargs: Any) -> None:
         if split not in self.splits:
             raise ValueError(f"EMNIST: split must be one of {self.splits}, got {split!r}")
         self.split = split
+        self.classes = self.classes_split_dict[split]
         super().__init__(root, **kwargs)
 
     def _names(self) -> tuple[str, str]:

@@ -10,7 +10,10 @@ from pydl.vision.models.efficientnet import *  # noqa: F403
 from pydl.vision.models.googlenet import *  # noqa: F403
 from pydl.vision.models.inception import *  # noqa: F403
 from pydl.vision.models.lenet import *  # noqa: F403
+from pydl.vision.models.maxvit import *  # noqa: F403
+from pydl.vision.models.mnasnet import *  # noqa: F403
 from pydl.vision.models.mobilenet import *  # noqa: F403
+from pydl.vision.models.regnet import *  # noqa: F403
 from pydl.vision.models.resnet import *  # noqa: F403
 from pydl.vision.models.shufflenetv2 import *  # noqa: F403
 from pydl.vision.models.squeezenet import *  # noqa: F403

@@ -56,8 +56,10 @@ def builder(
     size: int = 224,
     channels: int = 3,
     classes: int = 1000,
+    parts: tuple[str, ...] = (),
 ) -> Callable[..., Any]:
-    """The public function that makes a model; `make` takes num_classes and the class' other arguments."""
+    """The public function that makes a model; `make` takes num_classes and the class' other arguments. The model may be
+    without some `parts` that files have."""
 
     def build(
         *, weights: Weights = None, progress: bool = True, num_classes: int = classes, **kwargs: Any
@@ -65,7 +67,11 @@ def builder(
         if kwargs.pop("pretrained", False):  # what torchvision's builders took before `weights`
             weights = "DEFAULT"
         state = read_weights(name, weights)
-        return loaded(name, make(num_classes=num_classes, **kwargs), state)
+        model = make(num_classes=num_classes, **kwargs)
+        missing = tuple(f"{part}." for part in parts if getattr(model, part) is None)
+        if state is not None and missing:
+            state = {key: value for key, value in state.items() if not key.startswith(missing)}
+        return loaded(name, model, state)
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = getattr(make, "func", make).__module__

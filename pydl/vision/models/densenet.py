@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pydl
 from pydl import Tensor, nn
 from pydl.nn import functional as F
+from pydl.utils.checkpoint import checkpoint
 from pydl.vision.models._build import builder
 
 __all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
 
 
 class _DenseLayer(nn.Module):
-    def __init__(self, channels: int, growth: int, bn_size: int, drop_rate: float) -> None:
+    def __init__(self, channels: int, growth: int, bn_size: int, drop_rate: float, memory_efficient: bool) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(channels)
         self.relu1 = nn.ReLU(inplace=True)
@@ -23,20 +25,33 @@ class _DenseLayer(nn.Module):
         self.norm2 = nn.BatchNorm2d(bn_size * growth)
         self.relu2 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(bn_size * growth, growth, 3, padding=1, bias=False)
-        self.drop_rate = drop_rate
+        self.drop_rate, self.memory_efficient = drop_rate, memory_efficient
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for kind in ("norm", "conv"):  # the published files have "norm.1" and the like
+            for key in [k for k in state_dict if k.startswith(f"{prefix}{kind}.")]:
+                state_dict[prefix + kind + key[len(prefix) + len(kind) + 1 :]] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _bottleneck(self, x: Tensor) -> Tensor:
+        return self.conv1(self.relu1(self.norm1(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        new = self.conv2(self.relu2(self.norm2(self.conv1(self.relu1(self.norm1(x))))))
+        if self.memory_efficient and x.requires_grad:
+            narrow = checkpoint(self._bottleneck, x, use_reentrant=False)
+        else:
+            narrow = self._bottleneck(x)
+        new = self.conv2(self.relu2(self.norm2(narrow)))
         return F.dropout(new, self.drop_rate, self.training) if self.drop_rate > 0 else new
 
 
 class _DenseBlock(nn.Module):
     """Each layer sees all maps before it."""
 
-    def __init__(self, layers: int, channels: int, growth: int, bn_size: int, drop_rate: float) -> None:
+    def __init__(self, layers: int, channels: int, growth: int, *options: Any) -> None:
         super().__init__()
         for i in range(layers):
-            self.add_module(f"denselayer{i + 1}", _DenseLayer(channels + i * growth, growth, bn_size, drop_rate))
+            self.add_module(f"denselayer{i + 1}", _DenseLayer(channels + i * growth, growth, *options))
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.children():
@@ -58,6 +73,8 @@ def _transition(channels: int) -> nn.Sequential:
 class DenseNet(nn.Module):
     """Dense blocks with transitions that halve channels and resolution: (N, 3, 224, 224) to (N, num_classes).
 
+    `memory_efficient` computes bottlenecks again in the backward pass instead of keeping them (Pleiss et al., 2017).
+
     Example:
         >>> pydl.vision.models.DenseNet(8, (2, 2), 16, num_classes=3)(pydl.zeros(1, 3, 32, 32)).shape
         torch.Size([1, 3])
@@ -71,6 +88,7 @@ class DenseNet(nn.Module):
         bn_size: int = 4,
         drop_rate: float = 0,
         num_classes: int = 1000,
+        memory_efficient: bool = False,
     ) -> None:
         super().__init__()
         channels = num_init_features
@@ -83,7 +101,7 @@ class DenseNet(nn.Module):
             )
         )
         for i, layers in enumerate(block_config):
-            block = _DenseBlock(layers, channels, growth_rate, bn_size, drop_rate)
+            block = _DenseBlock(layers, channels, growth_rate, bn_size, drop_rate, memory_efficient)
             self.features.add_module(f"denseblock{i + 1}", block)
             channels += layers * growth_rate
             if i + 1 < len(block_config):

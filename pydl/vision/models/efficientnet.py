@@ -74,10 +74,11 @@ class EfficientNet(nn.Module):
         dropout: float,
         stochastic_depth_prob: float = 0.2,
         num_classes: int = 1000,
-        norm_layer: Norm = nn.BatchNorm2d,
+        norm_layer: Norm | None = None,
         last_channel: int | None = None,
     ) -> None:
         super().__init__()
+        norm_layer = norm_layer or nn.BatchNorm2d
         if not inverted_residual_setting:
             raise ValueError("EfficientNet(): inverted_residual_setting must not be empty")
         conv = partial(Conv2dNormActivation, norm_layer=norm_layer, activation_layer=nn.SiLU)

@@ -142,4 +142,4 @@ class GoogLeNet(nn.Module):
         return GoogLeNetOutputs(x, aux2, aux1) if self.training and self.aux_logits else x
 
 
-googlenet = builder("googlenet", 13004888, GoogLeNet, "GoogLeNet (Szegedy et al. 2015)")
+googlenet = builder("googlenet", 13004888, GoogLeNet, "GoogLeNet (Szegedy et al. 2015)", parts=("aux1", "aux2"))

@@ -175,4 +175,6 @@ class Inception3(nn.Module):
         return InceptionOutputs(x, aux) if self.training and self.aux_logits else x
 
 
-inception_v3 = builder("inception_v3", 27161264, Inception3, "Inception v3 (Szegedy et al. 2016)", size=299)
+inception_v3 = builder(
+    "inception_v3", 27161264, Inception3, "Inception v3 (Szegedy et al. 2016)", size=299, parts=("AuxLogits",)
+)

@@ -50,11 +50,12 @@ class MobileNetV2(nn.Module):
         width_mult: float = 1.0,
         inverted_residual_setting: Sequence[Sequence[int]] | None = None,
         round_nearest: int = 8,
-        block: Callable[..., nn.Module] = InvertedResidual,
-        norm_layer: Norm = nn.BatchNorm2d,
+        block: Callable[..., nn.Module] | None = None,
+        norm_layer: Norm | None = None,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
+        block, norm_layer = block or InvertedResidual, norm_layer or nn.BatchNorm2d
         settings = _V2 if inverted_residual_setting is None else inverted_residual_setting
         if not settings or any(len(s) != 4 for s in settings):
             raise ValueError(f"MobileNetV2(): inverted_residual_setting must have rows of 4 numbers, got {settings}")
@@ -162,11 +163,12 @@ class MobileNetV3(nn.Module):
         inverted_residual_setting: Sequence[BlockV3],
         last_channel: int,
         num_classes: int = 1000,
-        block: Callable[..., nn.Module] = InvertedResidualV3,
+        block: Callable[..., nn.Module] | None = None,
         norm_layer: Norm | None = None,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
+        block = block or InvertedResidualV3
         if not inverted_residual_setting:
             raise ValueError("MobileNetV3(): inverted_residual_setting must not be empty")
         norm = norm_layer or partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydl import ShapeError, Tensor
 
 
-def check_boxes(name: str, boxes: Tensor, argument: str = "boxes") -> None:
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ShapeError(f"{name}(): {argument} must have sizes (N, 4), got {tuple(boxes.shape)}")
+def check_boxes(name: str, boxes: Tensor, argument: str = "boxes", columns: int = 4) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != columns:
+        raise ShapeError(f"{name}(): {argument} must have sizes (N, {columns}), got {tuple(boxes.shape)}")
 
 
 def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:

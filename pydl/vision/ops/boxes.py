@@ -10,6 +10,7 @@ from pydl import ShapeError, Tensor
 from pydl.vision.ops._checks import check_boxes, reduced
 
 _FORMATS = ("xyxy", "xywh", "cxcywh")
+_ROTATED = {"xywhr": 5, "cxcywhr": 5, "xyxyxyxy": 8}
 
 
 def _check_format(name: str, argument: str, value: str) -> None:
@@ -43,20 +44,60 @@ def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
     return (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) if fmt == "xyxy" else b[:, 2] * b[:, 3]
 
 
+def _like(values: list[Tensor], boxes: Tensor) -> Tensor:
+    """The columns in the boxes' dtype, integers rounded."""
+    made = pydl.stack(values, -1)
+    return made if boxes.is_floating_point() else made.round().to(boxes.dtype)
+
+
+def _turned(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
+    """Boxes with an angle, which turns the way along the width to (cos, -sin), along the height to (sin, cos)."""
+    if in_fmt == "xyxyxyxy":
+        x, y, x2, y2, x3, y3 = boxes.unbind(-1)[:6]
+        r = pydl.atan2(y - y2, x2 - x) * (180 / math.pi)
+        boxes = _like(
+            [x, y, ((x2 - x) ** 2 + (y2 - y) ** 2).sqrt(), ((x3 - x2) ** 2 + (y3 - y2) ** 2).sqrt(), r], boxes
+        )
+    x, y, w, h, r = boxes.unbind(-1)
+    angle = r * (math.pi / 180)
+    cos, sin = angle.cos(), angle.sin()
+    right, down = w / 2 * cos + h / 2 * sin, h / 2 * cos - w / 2 * sin  # from the first corner to the centre
+    if in_fmt == "cxcywhr":
+        boxes = _like([x - right, y - down, w, h, r], boxes)
+        x, y = boxes[:, 0], boxes[:, 1]
+    if out_fmt == "xywhr":
+        return boxes
+    if out_fmt == "cxcywhr":
+        return _like([x + right, y + down, w, h, r], boxes)
+    across, along = (w * cos, -w * sin), (h * sin, h * cos)
+    corners = [(x, y), (x + across[0], y + across[1])]
+    corners += [(x + across[0] + along[0], y + across[1] + along[1]), (x + along[0], y + along[1])]
+    return _like([value for corner in corners for value in corner], boxes)
+
+
 def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     """A copy of boxes (N, 4) in another format: 'xyxy' corners, 'xywh' corner and size, 'cxcywh' centre and size.
 
-    Raises ShapeError unless boxes are (N, 4), ValueError for another format.
+    Of boxes turned by degrees counter-clockwise: (N, 5) 'xywhr' first corner, size and angle, 'cxcywhr' centre, size
+    and angle; (N, 8) 'xyxyxyxy' the corners from the upper left one clockwise.
+
+    Raises ShapeError for boxes of another size, ValueError for another format, NotImplementedError between boxes with
+    an angle and others.
 
     Example:
         >>> pydl.vision.ops.box_convert(pydl.tensor([[0., 0., 2., 4.]]), "xyxy", "cxcywh")
         tensor([[1., 2., 2., 4.]])
     """
-    check_boxes("box_convert", boxes)
-    _check_format("box_convert", "in_fmt", in_fmt)
-    _check_format("box_convert", "out_fmt", out_fmt)
+    for argument, value in (("in_fmt", in_fmt), ("out_fmt", out_fmt)):
+        if value not in _ROTATED:
+            _check_format("box_convert", argument, value)
+    if (in_fmt in _ROTATED) != (out_fmt in _ROTATED):
+        raise NotImplementedError(f"box_convert(): there is no way from {in_fmt!r} to {out_fmt!r}")
+    check_boxes("box_convert", boxes, columns=_ROTATED.get(in_fmt, 4))
     if in_fmt == out_fmt:
         return boxes.clone()
+    if in_fmt in _ROTATED:
+        return _turned(boxes, in_fmt, out_fmt)
     a, b, c, d = boxes.unbind(-1)
     if in_fmt == "xywh":
         a, b, c, d = a, b, a + c, b + d
@@ -288,8 +329,8 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
-    """`nms` inside each group alone: boxes (N, 4), scores (N,), integers `idxs` (N,); the kept indices of all groups
-    by falling score.
+    """`nms` inside each group of equal `idxs` alone: boxes (N, 4), scores (N,), idxs (N,); the kept indices of all
+    groups by falling score.
 
     Raises ShapeError for other sizes.
 
@@ -298,6 +339,8 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
         >>> pydl.vision.ops.batched_nms(boxes, pydl.tensor([0.5, 0.9, 0.7]), pydl.tensor([0, 1, 0]), 0.5)
         tensor([1, 2, 0])
     """
+    if idxs.is_floating_point():  # groups by equal values, as by adding them to the boxes
+        idxs = idxs.unique(return_inverse=True)[1]
     return pydl._nms(boxes, scores, float(iou_threshold), idxs)
 
 

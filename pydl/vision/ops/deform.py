@@ -7,6 +7,7 @@ import math
 import pydl
 from pydl import ShapeError, Tensor
 from pydl.nn import Module, Parameter, init
+from pydl.utils.checkpoint import checkpoint
 from pydl.vision.ops._checks import pair
 
 Size = int | tuple[int, int]
@@ -26,8 +27,9 @@ def deform_conv2d(
 
     input (N, C, H, W), weight (O, C/groups, kh, kw), offset (N, 2*G*kh*kw, oh, ow) of pairs (dy, dx), G sets of them,
     each for its share of the channels; mask (N, G*kh*kw, oh, ow) weights what is read. Result (N, O, oh, ow);
-    gradients for all tensors. Offset 0 is `conv2d`. Dai et al., "Deformable convolutional networks", 2017; with mask:
-    Zhu et al., "Deformable ConvNets v2", 2019.
+    gradients for all tensors. Offset 0 is `conv2d`. What the places read is held for some images at a time and read
+    again in backward, so that memory does not grow with kh*kw times the batch. Dai et al., "Deformable convolutional
+    networks", 2017; with mask: Zhu et al., "Deformable ConvNets v2", 2019.
 
     Raises ShapeError for sizes that do not fit, TypeError for different dtypes.
 
@@ -49,7 +51,31 @@ def deform_conv2d(
         raise ShapeError(f"deform_conv2d(): weight has {out} filters, which {groups} groups do not divide")
     if bias is not None and tuple(bias.shape) != (out,):
         raise ShapeError(f"deform_conv2d(): bias must have sizes ({out},), got {tuple(bias.shape)}")
-    columns = pydl._deform_columns(input, offset, mask, kernel, pair(stride), pair(padding), pair(dilation))
+    geometry = (pair(stride), pair(padding), pair(dilation))
+    each = max(1, math.prod(kernel) * input.shape[1] * math.prod(offset.shape[2:]))
+    images, step = input.shape[0], max(1, _MOST_COLUMNS // each)
+    if images <= step or offset.shape[0] != images or (mask is not None and mask.shape[0] != images):
+        result = _convolved(input, offset, mask, weight, groups, *geometry)
+    else:
+        # Images by blocks, whose columns are made again in backward: kept they would be kh*kw times the batch.
+        tensors = (input, offset) if mask is None else (input, offset, mask)
+        blocks = []
+        for x, o, *m in zip(*(t.split(step) for t in tensors)):
+            arguments = (x, o, m[0] if m else None, weight, groups, *geometry)
+            blocks.append(checkpoint(_convolved, *arguments, use_reentrant=False, preserve_rng_state=False))
+        result = pydl.cat(blocks)
+    return result if bias is None else result + bias[:, None, None]
+
+
+# Of one block: 64 MiB of float32. A single image may have more.
+_MOST_COLUMNS = 1 << 24
+
+
+def _convolved(
+    input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, groups: int, *geometry: tuple[int, int]
+) -> Tensor:
+    out, per_group, *kernel = weight.shape
+    columns = pydl._deform_columns(input, offset, mask, kernel, *geometry)
     n, cells = columns.shape[:2]
     filters = weight.permute(0, 2, 3, 1)
     if groups == 1:
@@ -57,8 +83,7 @@ def deform_conv2d(
     else:
         parts = columns.reshape(n, cells, -1, groups, per_group).permute(0, 3, 2, 4, 1)
         result = filters.reshape(groups, out // groups, -1) @ parts.reshape(n, groups, -1, cells)
-    result = result.reshape(n, out, *offset.shape[2:])
-    return result if bias is None else result + bias[:, None, None]
+    return result.reshape(n, out, *offset.shape[2:])
 
 
 class DeformConv2d(Module):

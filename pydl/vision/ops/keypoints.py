@@ -12,7 +12,7 @@ def heatmaps_to_keypoints(maps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
     """Maps (K, J, S, S) of regions (K, 4) as points (K, J, 3) of x, y, 1 in the image, and their scores (K, J).
 
     Each map is resized (bicubic) to the region's size, rounded up and at least 1, and its first maximum taken, half a
-    pixel inwards (He et al., "Mask R-CNN", 2017). Raises ShapeError for other sizes.
+    pixel inwards (He et al., "Mask R-CNN", 2017); float32 at least. Raises ShapeError for other sizes.
 
     Example:
         >>> maps = pydl.zeros(1, 1, 4, 4)
@@ -25,6 +25,9 @@ def heatmaps_to_keypoints(maps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
         raise ShapeError(
             f"heatmaps_to_keypoints(): maps must have sizes ({rois.shape[0]}, J, S, S), got {tuple(maps.shape)}"
         )
+    # Half precision has no room for positions in an image: of 2048 float16 loses every second pixel.
+    dtype = pydl.float64 if pydl.float64 in (maps.dtype, rois.dtype) else pydl.float32
+    maps, rois = maps.to(dtype), rois.to(dtype)
     k, j = maps.shape[:2]
     points, scores = maps.new_ones(k, j, 3), maps.new_zeros(k, j)
     sides = (rois[:, 2:] - rois[:, :2]).clamp(min=1).nan_to_num(1.0)
@@ -32,8 +35,8 @@ def heatmaps_to_keypoints(maps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
         resized = F.interpolate(maps[i][None], size=(height, width), mode="bicubic", align_corners=False)[0]
         flat = resized.reshape(j, -1)
         at = flat.argmax(1)
-        cells = pydl.stack([at % width, at // width], 1).to(maps.dtype)
-        points[i, :, :2] = (cells + 0.5) * (sides[i] / pydl.tensor([width, height])) + rois[i, :2]
+        cells = pydl.stack([at % width, at // width], 1).to(dtype)
+        points[i, :, :2] = (cells + 0.5) * (sides[i] / pydl.tensor([width, height], dtype=dtype)) + rois[i, :2]
         scores[i] = flat.gather(1, at[:, None])[:, 0]
     return points, scores
 

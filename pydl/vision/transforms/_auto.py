@@ -306,17 +306,20 @@ class AugMix(_Automatic):
             mixed = self._augmented(tensor).as_subclass(Tensor)
             return F.to_pil_image(mixed) if is_pil(image) else _as_array(mixed, image)
         space = {name: entry for name, entry in _MIX.items() if self.all_ops or name not in _COLOURS}
-        original, rest = Dirichlet(pydl.full((2,), float(self.alpha))).sample().tolist()
-        weights = Dirichlet(pydl.full((self.mixture_width,), float(self.alpha))).sample() * rest
         plain = image.as_subclass(Tensor)
-        mixed = plain.float() * original
-        for weight in weights.tolist():
+        # The images of a batch (N, C, H, W) have weights of their own; the frames of a video do not
+        one = 4 if isinstance(image, tv_tensors.Video) else 3
+        batch, tail = plain.shape[:1] if plain.ndim > one else (), (1,) * min(plain.ndim, one)
+        original, rest = Dirichlet(pydl.full((2,), float(self.alpha))).sample(batch).unbind(-1)
+        weights = Dirichlet(pydl.full((self.mixture_width,), float(self.alpha))).sample(batch).unbind(-1)
+        mixed = plain.float() * original.reshape(*batch, *tail)
+        for weight in weights:
             changed = plain
             for _ in range(self.chain_depth if self.chain_depth > 0 else whole(1, 4)):
                 name, entry = self._drawn(space)
                 magnitude = self._magnitude(entry, 10, whole(0, self.severity), changed)
                 changed = self._operation(name, changed, magnitude)
-            mixed = mixed + changed.float() * weight
+            mixed = mixed + changed.float() * (weight * rest).reshape(*batch, *tail)
         made = mixed.to(plain.dtype)
         return tv_tensors.wrap(made, like=image) if isinstance(image, tv_tensors.TVTensor) else made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -183,8 +184,8 @@ class RandomApplied(Transform):
 
 def two(value: Any, message: str) -> list[int]:
     """A number, or a sequence of one or two, as two."""
-    if isinstance(value, int):
-        return [value, value]
+    if isinstance(value, numbers.Number):  # NumPy's too
+        return [int(value)] * 2  # type: ignore[call-overload]
     if not isinstance(value, Sequence):
         raise TypeError(message)
     if len(value) not in (1, 2):

@@ -208,9 +208,12 @@ def transport(
         if method == "sinkhorn":
             f, g = np.zeros(len(p[n])), np.zeros(len(q[n]))
             with np.errstate(divide="ignore"):
-                for _ in range(20000 if eps < 0.05 else 1000):
+                for _ in range(20000):
+                    before = f
                     f = eps * (np.log(p[n]) - log_sum((g - c) / eps, 1))
                     g = eps * (np.log(q[n]) - log_sum((f[:, None] - c) / eps, 0))
+                    if np.allclose(f, before, rtol=0, atol=1e-15):  # of potentials near 1
+                        break
             out.append((np.exp((f[:, None] + g - c) / eps) * c).sum())
         else:
             k, m = c.shape

@@ -94,6 +94,95 @@ void nearest(const Cloud& cloud, const void* query, int64_t k, void* distance, i
   }
 }
 
+// Squared distances of a few queries from a chunk of points at a time: only the smallest of each chunk is kept, and the chunk that
+// holds the winner is looked through once more for its position.
+inline constexpr int kQueries = 4;
+inline constexpr int64_t kChunk = 4 * kPointBlock;
+
+// Width: the number of coordinates where it is known at compile time, else 0.
+template <class T, int Width>
+PYDL_INLINE void squared(Vec<T> (&d)[kQueries], const T* const (&query)[kQueries], const Cloud& cloud, int64_t first) {
+  const T* points = static_cast<const T*>(cloud.rows) + first;
+  for (int q = 0; q < kQueries; ++q) d[q] = Vec<T>(T(0));
+  const int64_t n = Width ? Width : cloud.width;
+#pragma GCC unroll 4
+  for (int64_t k = 0; k < n; ++k) {
+    const Vec<T> p = Vec<T>::load(points + k * cloud.stride);
+#pragma GCC unroll 4
+    for (int q = 0; q < kQueries; ++q) {
+      const Vec<T> e = p - Vec<T>(query[q][k]);
+      d[q] = mul_add(e, e, d[q]);
+    }
+  }
+}
+
+template <class T, int Width>
+void few(const Cloud& cloud, const T* const (&query)[kQueries], int wanted, T* distance, int64_t* index) {
+  constexpr int lanes = Vec<T>::size;
+  using I = SignedLike<T>;
+  const auto end_of = [&](int64_t start) { return cloud.stride - start < kChunk ? cloud.stride : start + kChunk; };
+  const Vec<T> infinite(kInfinity<T>);
+  Vec<T> best[kQueries] = {infinite, infinite, infinite, infinite}, where[kQueries];
+  for (int q = 0; q < kQueries; ++q) where[q] = Vec<T>(T(0));
+  for (int64_t start = 0; start < cloud.stride; start += kChunk) {
+    Vec<T> least[kQueries] = {infinite, infinite, infinite, infinite};
+    for (int64_t j = start; j < end_of(start); j += lanes) {
+      Vec<T> d[kQueries];
+      squared<T, Width>(d, query, cloud, j);
+#pragma GCC unroll 4
+      for (int q = 0; q < kQueries; ++q) least[q] = min_second(d[q], least[q]);
+    }
+    const Vec<T> chunk = bit_cast<T>(Vec<I>(static_cast<I>(start / kChunk)));
+    for (int q = 0; q < kQueries; ++q) {
+      where[q] = select(least[q] < best[q], chunk, where[q]);
+      best[q] = min_second(least[q], best[q]);
+    }
+  }
+  // In each query's turn: the earliest chunk with its smallest distance, and in it the first point.
+  for (int q = 0; q < wanted; ++q) {
+    T smallest[lanes];
+    I chunk[lanes];
+    best[q].store(smallest);
+    bit_cast<I>(where[q]).store(chunk);
+    int lane = 0;
+    for (int l = 1; l < lanes; ++l) {
+      if (smallest[l] < smallest[lane] || (smallest[l] == smallest[lane] && chunk[l] < chunk[lane])) lane = l;
+    }
+    const int64_t start = static_cast<int64_t>(chunk[lane]) * kChunk;
+    bool found = false;
+    for (int64_t j = start; j < end_of(start) && !found; j += lanes) {
+      Vec<T> d[kQueries];
+      squared<T, Width>(d, query, cloud, j);
+      T values[lanes];
+      d[q].store(values);
+      for (int l = 0; l < lanes && !found; ++l) {
+        // Where all distances are infinite or undefined the first point is taken.
+        found = values[l] == smallest[lane] || !(smallest[lane] < kInfinity<T>);
+        if (found) distance[q] = values[l], index[q] = j + l;
+      }
+    }
+  }
+}
+
+template <class T, int Width>
+void closest_of(const Cloud& cloud, const T* queries, int64_t n, T* distance, int64_t* index) {
+  for (int64_t i = 0; i < n; i += kQueries) {
+    const int wanted = static_cast<int>(n - i < kQueries ? n - i : kQueries);
+    const T* query[kQueries];
+    for (int q = 0; q < kQueries; ++q) query[q] = queries + (i + (q < wanted ? q : 0)) * cloud.width;
+    few<T, Width>(cloud, query, wanted, distance + i, index + i);
+  }
+}
+
+template <class T>
+void closest(const Cloud& cloud, const void* queries, int64_t n, void* distance, int64_t* index) {
+  const T* q = static_cast<const T*>(queries);
+  T* d = static_cast<T*>(distance);
+  if (cloud.width == 3) return closest_of<T, 3>(cloud, q, n, d, index);
+  if (cloud.width == 2) return closest_of<T, 2>(cloud, q, n, d, index);
+  return closest_of<T, 0>(cloud, q, n, d, index);
+}
+
 template <class T>
 int64_t within(const Cloud& cloud, const void* query, double square, int64_t most, int64_t* index) {
   const T bound = static_cast<T>(square);
@@ -148,7 +237,7 @@ void spread(const Cloud& cloud, int64_t taken, void* scratch, int64_t* index) {
 }
 
 template <class T>
-constexpr PointsTable kTable{&nearest<T>, &within<T>, &spread<T>};
+constexpr PointsTable kTable{&closest<T>, &nearest<T>, &within<T>, &spread<T>};
 
 consteval ByDType<const PointsTable*> make_table() {
   ByDType<const PointsTable*> t;

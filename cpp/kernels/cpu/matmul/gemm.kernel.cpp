@@ -49,7 +49,8 @@ PYDL_INLINE V<T> load_tail(const T* p, int tail, bool last) {
   return load(p);
 }
 
-template <class T, int MR, int NV, bool kMasked, bool kAhead = false>
+// kBare: the product is written as it is, without a look at `out`.
+template <class T, int MR, int NV, bool kMasked, bool kAhead = false, bool kBare = false>
 void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   constexpr int L = kLanes<T>;
   V<T> acc[MR][NV];
@@ -99,6 +100,14 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
     for (int g = 0; g < kBases; ++g) a[g] += ac;
   }
   if constexpr (kAhead) t.fetch = fetch, t.fetch_left = fetch_left;
+  if constexpr (kBare) {
+#pragma GCC unroll 12
+    for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) store(t.c + i * t.c_row + j * L, acc[i][j]);
+    }
+    return;
+  }
   const V<T> alpha = splat(out.alpha), beta = splat(out.beta);
 #pragma GCC unroll 12
   for (int i = 0; i < MR; ++i) {
@@ -124,11 +133,12 @@ template <class T>
 using TileFn = void (*)(TileArgs<T>&, const GemmOutput<T>&);
 template <class T>
 struct Tiles {
-  TileFn<T> ahead[kMr + 1], full[kMr + 1], wide[kMr + 1], narrow[kMr + 1];
+  TileFn<T> ahead[kMr + 1], bare[kMr + 1], full[kMr + 1], wide[kMr + 1], narrow[kMr + 1];
 };
 template <class T, int... I>
 constexpr Tiles<T> make_tiles(Indices<I...>) {
   return {{nullptr, tile<T, I + 1, 2, false, true>...},
+          {nullptr, tile<T, I + 1, 2, false, false, true>...},
           {nullptr, tile<T, I + 1, 2, false>...},
           {nullptr, tile<T, I + 1, 2, true>...},
           {nullptr, tile<T, I + 1, 1, true>...}};
@@ -153,9 +163,11 @@ void block(const GemmBlock<T>& g) {
   t.fetch_left = t.fetch_count = g.next.count;
   t.fetch_jump = g.next.jump - g.next.step;
   int64_t to_fetch = g.next.total;
+  const bool bare = g.out.alpha == 1 && g.out.beta == 0 && !g.out.bias_n && !g.out.bias_m && !g.out.relu;
+  const TileFn<T>* whole = bare ? kTiles<T>.bare : kTiles<T>.full;
   for (int64_t j = 0; j < g.n; j += NR) {
     const int64_t cols = g.n - j < NR ? g.n - j : NR;
-    const TileFn<T>* fns = cols == NR ? kTiles<T>.full : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
+    const TileFn<T>* fns = cols == NR ? whole : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
     t.tail = static_cast<int>(cols > L ? cols - L : cols);
     t.b = g.b + (j / NR) * g.b_panel;
     t.bias_n = g.out.bias_n ? g.out.bias_n + j : nullptr;

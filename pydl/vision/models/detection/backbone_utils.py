@@ -136,6 +136,8 @@ def mobilenet_pyramid(
     features, stages = model.features, stages_of(model.features)
     freeze_stages(features, trainable)
     chosen = returned_layers or [len(stages) - 2, len(stages) - 1]
+    if min(chosen) < 0 or max(chosen) >= len(stages):
+        raise ValueError(f"returned_layers must be in [0, {len(stages) - 1}], got {chosen}")
     names = {str(stages[k]): str(i) for i, k in enumerate(chosen)}
     channels = [features[stages[k]].out_channels for k in chosen]
     return BackboneWithFPN(features, names, channels, 256, extra_blocks)
@@ -153,7 +155,7 @@ def mobilenet_backbone(
 ) -> nn.Module:
     """A MobileNet of this package by name with a feature pyramid (`fpn`) or a 1x1 convolution to 256 channels.
 
-    Raises ValueError for a number of trainable layers that it does not have.
+    Raises ValueError for a number of trainable layers or returned layers that it does not have.
 
     Example:
         >>> import pydl

@@ -76,8 +76,8 @@ class MaskRCNNPredictor(nn.Sequential):
 
 class MaskRCNN(FasterRCNN):
     """:class:`FasterRCNN` with a mask for each detection (He et al., "Mask R-CNN", 2017): targets also have masks (K,
-    H, W), losses also loss_mask, results also masks (K, 1, H, W) of chances. Raises ValueError for both num_classes
-    and mask_predictor.
+    H, W), losses also loss_mask, results also masks (K, 1, H, W) of chances. Raises ValueError unless one of
+    num_classes and mask_predictor is given.
 
     Example:
         >>> import pydl
@@ -101,8 +101,8 @@ class MaskRCNN(FasterRCNN):
         mask_predictor: nn.Module | None = None,
         **kwargs: Any,
     ) -> None:
-        if num_classes is not None and mask_predictor is not None:
-            raise ValueError("MaskRCNN(): num_classes must be None when mask_predictor is given")
+        if (num_classes is None) == (mask_predictor is None):
+            raise ValueError("MaskRCNN(): one of num_classes and mask_predictor must be given")
         super().__init__(backbone, num_classes, *args, **kwargs)
         channels: Any = backbone.out_channels
         self.roi_heads.mask_roi_pool = mask_roi_pool or MultiScaleRoIAlign(["0", "1", "2", "3"], 14, 2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import pydl
 from pydl import Tensor
 from pydl.nn import functional as nnF
@@ -375,23 +373,10 @@ def equalize(inpt: Any) -> Any:
     return run(equalize, inpt)
 
 
-def _equalize_plane(plane: np.ndarray) -> np.ndarray:
-    """One flat channel of uint8; Pillow's table: (count below + step / 2) / step."""
-    counts = np.bincount(plane, minlength=256)
-    step = (len(plane) - counts[np.flatnonzero(counts)[-1]]) // 255
-    if step == 0:
-        return plane
-    table = (np.cumsum(counts) - counts + step // 2) // step
-    return table.clip(0, 255).astype(np.uint8)[plane]
-
-
 def _equalize_image(image: Tensor) -> Tensor:
     if image.numel() == 0:
         return image
-    whole = _to_dtype_image(image, pydl.uint8, True)
-    planes = whole.detach().reshape(-1, image.shape[-2] * image.shape[-1]).numpy()
-    made = pydl.from_numpy(np.stack([_equalize_plane(plane) for plane in planes])).reshape(image.shape)
-    return _to_dtype_image(made, image.dtype, True)
+    return _to_dtype_image(pydl._equalize(_to_dtype_image(image.detach(), pydl.uint8, True)), image.dtype, True)
 
 
 register(equalize, _equalize_image, _pil.equalize)

@@ -20,7 +20,7 @@ __all__ = [
 # Modes of Pillow whose pixels NumPy does not give as uint8
 _WIDE = {"I": np.int32, "I;16": np.uint16, "F": np.float32}
 _BITS = {
-    pydl.uint8: 8, pydl.int8: 7, pydl.int16: 15, pydl.uint16: 16, pydl.int32: 31, pydl.int64: 63,
+    pydl.bool: 1, pydl.uint8: 8, pydl.int8: 7, pydl.int16: 15, pydl.uint16: 16, pydl.int32: 31, pydl.int64: 63,
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def _channels_first(array: np.ndarray) -> Tensor:
 
 
 def pil_to_tensor(pic: Any) -> Tensor:
-    """A Pillow image as (C, H, W) of its own dtype.
+    """A Pillow image as (C, H, W) of its own dtype; bool for mode 1.
 
     Raises:
         TypeError: another kind of input.
@@ -55,8 +55,7 @@ def pil_to_tensor(pic: Any) -> Tensor:
     """
     if not is_pil(pic):
         raise TypeError(f"pil_to_tensor(): pic must be a Pillow image, got {type(pic).__name__}")
-    array = np.array(pic, copy=True)
-    return _channels_first(array.astype(np.uint8) if array.dtype == bool else array)
+    return _channels_first(np.array(pic, copy=True))
 
 
 def to_tensor(pic: Any) -> Tensor:
@@ -78,7 +77,7 @@ def to_tensor(pic: Any) -> Tensor:
     if not is_pil(pic):
         raise TypeError(f"to_tensor(): pic must be a Pillow image or an array, got {type(pic).__name__}")
     made = pil_to_tensor(pic)
-    if pic.mode == "1":
+    if made.dtype == pydl.bool:  # mode 1
         return made.to(pydl.get_default_dtype())
     return made.to(pydl.get_default_dtype()) / 255 if made.dtype == pydl.uint8 else made
 
@@ -138,7 +137,9 @@ def _from_array(array: np.ndarray, mode: str | None) -> Any:
     channels = 1 if array.ndim == 2 else array.shape[2]
     if channels == 1:
         array = array.reshape(array.shape[:2])
-        found = {"uint8": "L", "int16": "I;16", "uint16": "I;16", "int32": "I", "float32": "F"}.get(str(array.dtype))
+        found = {"bool": "1", "uint8": "L", "int16": "I;16", "uint16": "I;16", "int32": "I", "float32": "F"}.get(
+            str(array.dtype)
+        )
         allowed: tuple[str | None, ...] = (found,)
     else:
         allowed = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV", "LAB"), 4: ("RGBA", "CMYK", "RGBX")}.get(channels, ())

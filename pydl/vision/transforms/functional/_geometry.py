@@ -150,7 +150,7 @@ def resize(
         antialias: widen the filter of tensors that get smaller (Pillow always does). Default: ``True``.
 
     Raises:
-        ValueError: sizes or modes that do not exist.
+        ValueError: sizes or modes that do not exist. ShapeError: an image without pixels.
 
     Example:
         >>> import pydl
@@ -184,25 +184,25 @@ def _resize_image(
     if new == old:
         return image
     if image.numel() == 0:
-        return image.reshape(*image.shape[:-2], *new)
+        if 0 in old:
+            raise pydl.ShapeError(f"resize(): the image must have pixels, got sizes {tuple(image.shape)}")
+        return image.new_empty(*image.shape[:-2], *new)
     if mode in (InterpolationMode.BOX, InterpolationMode.HAMMING):
         raise ValueError(f"resize(): interpolation {mode.value!r} is for Pillow images alone")
     exact = image.dtype in (pydl.float32, pydl.float64) or mode in _NEAREST
+    if image.dtype == pydl.uint8 and mode != InterpolationMode.LANCZOS:
+        exact = True  # bytes are interpolated as such, with Pillow's and torchvision's roundings
     values = (image if exact else image.float()).reshape(-1, image.shape[-3] if image.ndim > 2 else 1, *old)
     if mode == InterpolationMode.LANCZOS:
         rows, columns = (_lanczos_weights(a, b).to(values.dtype) for a, b in zip(old, new))
         values = values @ columns.T
         if image.dtype == pydl.uint8:
-            values = values.round().clamp(0, 255)  # as below
+            values = values.round().clamp(0, 255)  # as Pillow, which keeps bytes between both passes
         values = rows @ values
     elif mode in _NEAREST:
         values = _resize_nearest(values, new, mode == InterpolationMode.NEAREST_EXACT)
     else:
-        options: Any = {"mode": mode.value, "align_corners": False, "antialias": bool(antialias)}
-        if image.dtype == pydl.uint8 and mode == InterpolationMode.BICUBIC:
-            # As Pillow, which keeps bytes between both passes: what overshoots is cut before it is mixed
-            values = nnF.interpolate(values, (old[0], new[1]), **options).round().clamp(0, 255)
-        values = nnF.interpolate(values, new, **options)
+        values = nnF.interpolate(values, new, mode=mode.value, align_corners=False, antialias=bool(antialias))
     if not exact and not image.is_floating_point():
         values = values.round()
         if image.dtype == pydl.uint8:

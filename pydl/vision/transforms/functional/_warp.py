@@ -83,21 +83,20 @@ def _sampled(image: Tensor, grid: Tensor, mode: InterpolationMode, fill: Any) ->
         return image.new_zeros(shape)
     channels = image.shape[-3] if image.ndim > 2 else 1
     values = image.to(grid.dtype).reshape(-1, channels, *image.shape[-2:])
-    grid = grid.expand(len(values), -1, -1, -1)
+    options: Any = {"mode": mode.value, "padding_mode": "zeros", "align_corners": False}
+    values = nnF.grid_sample(values, grid.expand(len(values), -1, -1, -1), **options)
     if fill is not None:
-        values = pydl.cat([values, pydl.ones_like(values[:, :1])], dim=1)
-    values = nnF.grid_sample(values, grid, mode=mode.value, padding_mode="zeros", align_corners=False)
-    if fill is not None:
-        values, inside = values[:, :-1], values[:, -1:]
         numbers = list(fill) if isinstance(fill, (list, tuple)) else [float(fill)]
         if len(numbers) not in (1, channels):
             raise ValueError(f"fill must have 1 or {channels} values, as the image has channels, got {len(numbers)}")
         colour = pydl.tensor(numbers, dtype=values.dtype).reshape(1, -1, 1, 1)
+        # How much of each pixel comes from the image, the same for all images and channels
+        inside = nnF.grid_sample(values.new_ones(1, 1, *image.shape[-2:]), grid, **options)
         if mode == InterpolationMode.NEAREST:
             values = pydl.where(inside < 0.5, colour, values)
         else:
-            values = (values - colour) * inside + colour
-    return (values if image.is_floating_point() else values.round()).to(image.dtype).reshape(shape)
+            values = values.sub_(colour).mul_(inside).add_(colour)
+    return (values if image.is_floating_point() else values.round_()).to(image.dtype).reshape(shape)
 
 
 def _grid_dtype(image: Tensor) -> Any:
