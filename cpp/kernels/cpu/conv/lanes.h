@@ -35,6 +35,7 @@ struct LaneMask {
 };
 template <class T>
 PYDL_INLINE V<T> load_lanes(const T* p, LaneMask<T> m) {
+  if (m.begin == 0 && m.end == kLanes<T>) return load(p);
   T v[kLanes<T>] = {};
   for (int i = m.begin; i < m.end; ++i) v[i] = p[i];
   return load(v);
