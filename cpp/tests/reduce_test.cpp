@@ -351,9 +351,9 @@ void check_scan() {
     xd[k] = random();
     i8[k] = static_cast<int8_t>(random.below(256));
   }
-  scan(ScanOp::Sum, DType::Float32, reinterpret_cast<const char*>(x.data()), 0, 4, reinterpret_cast<char*>(y.data()), 0, 4, 1, n);
-  scan(ScanOp::Sum, DType::Float64, reinterpret_cast<const char*>(xd.data()), 0, 8, reinterpret_cast<char*>(yd.data()), 0, 8, 1, n);
-  scan(ScanOp::Sum, DType::Int8, reinterpret_cast<const char*>(i8.data()), 0, 1, reinterpret_cast<char*>(o8.data()), 0, 1, 1, n);
+  scan(ScanOp::Sum, DType::Float32, reinterpret_cast<const char*>(x.data()), reinterpret_cast<char*>(y.data()), 1, n, 1);
+  scan(ScanOp::Sum, DType::Float64, reinterpret_cast<const char*>(xd.data()), reinterpret_cast<char*>(yd.data()), 1, n, 1);
+  scan(ScanOp::Sum, DType::Int8, reinterpret_cast<const char*>(i8.data()), reinterpret_cast<char*>(o8.data()), 1, n, 1);
   long double a = 0, b = 0;
   int8_t c = 0;
   for (size_t i = 0; i < static_cast<size_t>(n); ++i) {

@@ -18,15 +18,31 @@ __all__ = [
 ]  # fmt: skip
 
 _np: Any = np.fft
-_BACKWARD = "backward"
 
 
 # ---- the three transforms --------------------------------------------------------------------------------------
 # Sums without a factor, then times `scale`. The adjoint of each is one of the others, so they differentiate each other.
 
 
-def _scaled(array: Any, scale: float, dtype: Any) -> Tensor:
-    return tensor(array if scale == 1 else array * scale, dtype)
+def _run(
+    run: Any, x: Tensor, dims: tuple[int, ...], forward: bool, scale: float, points: int, sizes: Any = None
+) -> Any:
+    """The sums of NumPy's transform ``run`` over ``dims``, of ``points`` points, times ``scale``.
+
+    NumPy computes in float32 only where it divides by the number of points: its other factor is an integer, with which
+    complex64 promotes to complex128. So it divides, and the factor is made up for.
+    """
+    divides = x.dtype in (pydl.float32, pydl.complex64)
+    norm = "forward" if forward == divides else "backward"
+    found = run(x.detach().numpy(), sizes, axes=dims, norm=norm)
+    factor = scale * points if divides else scale
+    if factor != 1:  # as real numbers: a complex product would make NaN of infinity
+        parts = [found]
+        if found.dtype.kind == "c":
+            parts = [found.view(found.real.dtype)] if found.flags.c_contiguous else [found.real, found.imag]
+        for part in parts:
+            part *= factor
+    return found
 
 
 class _Complex(Function):
@@ -35,9 +51,8 @@ class _Complex(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], scale: float, forward: bool) -> Tensor:
         ctx.plan = dims, scale, forward
-        run = _np.fftn if forward else _np.ifftn
-        found = run(x.detach().numpy(), axes=dims, norm=_BACKWARD if forward else "forward")
-        return _scaled(found, scale, x.dtype)
+        points = math.prod(x.shape[d] for d in dims)
+        return tensor(_run(_np.fftn if forward else _np.ifftn, x, dims, forward, scale, points), x.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -51,7 +66,8 @@ class _FromReal(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], scale: float) -> Tensor:
         ctx.plan = dims, scale, x.shape[dims[-1]]
-        return _scaled(_np.rfftn(x.detach().numpy(), axes=dims), scale, x.dtype.to_complex())
+        points = math.prod(x.shape[d] for d in dims)
+        return tensor(_run(_np.rfftn, x, dims, True, scale, points), x.dtype.to_complex())
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -66,8 +82,7 @@ class _ToReal(Function):
     def forward(ctx: Any, x: Tensor, dims: tuple[int, ...], scale: float, n: int) -> Tensor:
         ctx.plan = dims, scale, n
         sizes = [x.shape[d] for d in dims[:-1]] + [n]
-        found = _np.irfftn(x.detach().numpy(), sizes, axes=dims, norm="forward")
-        return _scaled(found, scale, x.dtype.to_real())
+        return tensor(_run(_np.irfftn, x, dims, False, scale, math.prod(sizes), sizes), x.dtype.to_real())
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:

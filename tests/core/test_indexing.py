@@ -175,3 +175,28 @@ def test_gather_and_scatter_across_rows(threads, dim):
             got.shape == written.shape and np.isin(got.numpy(), np.concatenate([values.ravel(), table.ravel()])).all()
         )
     pydl.set_num_threads(2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_long_lines_added_by_owners(threads: int, dtype: Any) -> None:
+    """Values of a long scatter_add against NumPy, and an index that is too large or negative anywhere in it."""
+    pydl.set_num_threads(threads)
+    try:
+        rng = np.random.default_rng(threads)
+        index = rng.integers(0, 777, 50_001)
+        values = rng.integers(0, 9, 50_001).astype(dtype)
+        want = np.zeros(777, dtype)
+        np.add.at(want, index, values)
+        zeros = pydl.zeros(777, dtype=pydl.tensor(want).dtype)
+        np.testing.assert_array_equal(zeros.scatter_add(0, pydl.tensor(index), pydl.tensor(values)).numpy(), want)
+        for place, bad in ((0, 777), (50_000, -1), (33_333, 2**62), (1025, -(2**63))):
+            wrong = index.copy()
+            wrong[place] = bad
+            with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
+                zeros.scatter_add(0, pydl.tensor(wrong), pydl.tensor(values))
+            with pytest.raises(IndexError, match="out of bounds"):
+                zeros.scatter_add_(0, pydl.tensor(wrong), pydl.tensor(values))
+        assert not zeros.numpy().any()
+    finally:
+        pydl.set_num_threads(2)

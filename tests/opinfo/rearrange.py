@@ -82,7 +82,13 @@ for _name, _g in [("vstack", np.vstack), ("hstack", np.hstack), ("dstack", np.ds
         errors=[(([],), (WRONG, ValueError), "stack")],
     )
 BAD = [((np.ones(2), 1), IndexError, "Dimension")]
-rearrange("cumsum", np.cumsum, S(((5,), 0), ((2, 3), -1), ((0, 2), 0)), dtypes=tuple(d for d in REALS), errors=BAD)
+rearrange(
+    "cumsum",
+    np.cumsum,
+    S(((5,), 0), ((2, 3), -1), ((0, 2), 0), ((9, 4), 0), ((3, 2, 530), 1)),
+    dtypes=tuple(d for d in REALS),
+    errors=BAD,
+)
 rearrange(
     "cumprod",
     np.cumprod,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -155,3 +156,17 @@ op(
 )
 op("embedding", lambda w, i: w[i], lambda m: iter([Sample(m(5, 3), m.index(5, 2, 4)), Sample(m(5, 3), m.index(5, 3))]), torch_name="-",
    errors=[((np.ones((2, 2)), np.array([2])), WRONG, "index|embedding"), ((np.ones((2, 2)), np.array([-1])), WRONG, "index|embedding"), ((np.ones((2, 2)), np.ones(1)), WRONG, "embedding")])  # fmt: skip
+
+
+def bag_sums(w: Any, i: Any, offsets: Any, mean: bool = False) -> Any:
+    bags = [w[i[a:b]] for a, b in itertools.pairwise(offsets)]
+    return np.stack([(bag.mean(0) if mean else bag.sum(0)) if len(bag) else np.zeros_like(w[0]) for bag in bags])
+
+
+OFFSETS = np.array([0, 3, 3, 4, 7])
+op("private._embedding_sums", bag_sums,
+   lambda m: iter([Sample(m(4, 2), m.index(4, 7), OFFSETS), Sample(m(4, 2), m.index(4, 7), OFFSETS, True), Sample(m(4, 150), m.index(4, 90), np.array([0, 90]), True)]),
+   torch_name="-", scales=False,
+   errors=[((np.ones((2, 2)), np.array([2]), np.array([0, 1])), WRONG, "index|embedding"), ((np.ones((2, 2)), np.array([-1]), np.array([0, 1])), WRONG, "index|embedding"),
+           ((np.ones((2, 2)), np.ones(1), np.array([0, 1])), WRONG, "embedding"), ((np.ones((2, 2)), np.array([1]), np.array([0, 2])), WRONG, "offsets"),
+           ((np.ones((2, 2)), np.array([1, 1]), np.array([0, 2, 1, 2])), WRONG, "offsets"), ((np.ones((2, 2)), np.array([1]), np.array([1, 1])), WRONG, "offsets")])  # fmt: skip

@@ -4,6 +4,7 @@ by hand."""
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import pydl
 from pydl import nn
 from pydl.vision.models import detection as D
-from pydl.vision.models.detection import _common, roi_heads, transform
+from pydl.vision.models.detection import roi_heads, transform
 from pydl.vision.ops import Conv2dNormActivation, MultiScaleRoIAlign
 
 WIDTH = 32
@@ -189,8 +190,9 @@ def test_constructors() -> None:
         D.YOLO(body, 2, [[(1, 1)], []])
     with pytest.raises(TypeError, match="unknown"):
         D.RetinaNet(body, 2, colour=1)
-    with pytest.raises(ValueError, match="DEFAULT"):
-        D.fasterrcnn_resnet50_fpn(weights="DEFAULT")
+    for options in ({"weights": "DEFAULT"}, {"pretrained": True}, {"pretrained": False, "pretrained_backbone": True}):
+        with pytest.raises(ValueError, match="DEFAULT"):
+            D.fasterrcnn_resnet50_fpn(**options)
     with pytest.raises(ValueError, match="trainable"):
         D.resnet_fpn_backbone(backbone_name="resnet18", weights=None, trainable_layers=6)
 
@@ -202,7 +204,7 @@ def test_frozen_stages() -> None:
     mobile = D.mobilenet_backbone(backbone_name="mobilenet_v3_small", weights=None, fpn=False, trainable_layers=1)
     assert mobile(pydl.rand(1, 3, 64, 64)).shape == (1, 256, 2, 2)
     with pytest.warns(UserWarning, match="without weights"):
-        _common.trainable_layers("f", False, 2, 5, 3)
+        D._build.Source("f", False, None, 2).stages(5, 3)
 
 
 def test_transform() -> None:
@@ -381,3 +383,20 @@ def test_region_proposal_network_learns_where_objects_are() -> None:
     assert losses == {} and len(proposals) == 1 and proposals[0].shape[1] == 4 and len(proposals[0]) <= 40
     assert float(pydl.vision.ops.box_iou(proposals[0][:3], truth).max()) > 0.7
     assert proposals[0].min() >= 0 and proposals[0].max() <= 64
+
+
+def test_signatures() -> None:
+    """Classes that hand their arguments on show them, as torchvision's do; builders show their own."""
+    for kind, own in ((D.MaskRCNN, "mask"), (D.KeypointRCNN, "keypoint")):
+        shown = inspect.signature(kind).parameters
+        assert {"rpn_nms_thresh", "box_detections_per_img", f"{own}_roi_pool", f"{own}_predictor"} <= set(shown)
+        assert list(shown)[:4] == ["backbone", "num_classes", "min_size", "max_size"]
+        assert list(shown)[-1] == "kwargs"
+    assert inspect.signature(D.KeypointRCNN).parameters["min_size"].default is None
+    assert inspect.signature(D.MaskRCNN).parameters["min_size"].default == 800
+    names = ["weights", "progress", "num_classes", "weights_backbone", "trainable_backbone_layers", "kwargs"]
+    assert list(inspect.signature(D.fcos_resnet50_fpn).parameters) == names
+    assert list(inspect.signature(D.keypointrcnn_resnet50_fpn).parameters) == [*names[:3], "num_keypoints", *names[3:]]
+    small = D.fasterrcnn_mobilenet_v3_large_320_fpn(num_classes=3)
+    assert (small.transform.min_size, small.rpn._pre_nms_top_n["testing"]) == ((320,), 150)
+    assert small.roi_heads.box_predictor.cls_score.out_features == 3

@@ -209,7 +209,10 @@ def test_segmentation() -> None:
         S.deeplabv3_mobilenet_v3_large().state_dict()
     )
     with pytest.raises(TypeError, match="unknown"):
-        S.deeplabv3_mobilenet_v3_large(colour=1)
+        S.deeplabv3_mobilenet_v3_large(colour=1, pretrained=False)
+    for name in ("pretrained", "pretrained_backbone"):
+        with pytest.raises(ValueError, match="download"):
+            S.deeplabv3_mobilenet_v3_large(**{name: True})
     with pytest.raises(ValueError, match="no children"):
         S.IntermediateLayerGetter(nn.Sequential(nn.ReLU()), {"3": "out"})
 

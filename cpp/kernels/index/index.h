@@ -38,6 +38,10 @@ struct Line {
 };
 using LineFn = void (*)(const Line&);
 
+// out[indices[i]] += in[i], in the order of i, for those i whose index lies in [low, high); returns how many these are. The
+// indices need no check: together, ranges that cover [0, size) count n only if each index lies in one of them. Packed lines.
+using OwnedFn = int64_t (*)(const Line&, int64_t low, int64_t high);
+
 // out[j] += alpha * in[j] for n elements at byte strides.
 using AddFn = void (*)(char* out, int64_t out_stride, const char* in, int64_t in_stride, int64_t n, double alpha);
 
@@ -50,6 +54,7 @@ struct IndexTable {
   RowsFn gather_rows, scatter_rows;
   LineFn gather[5], scatter[5];  // by log2 of the item size
   ByDType<LineFn> scatter_add;   // out[indices[i]] += in[i], in the order of i
+  ByDType<OwnedFn> scatter_add_owned;
   ByDType<AddFn> add;
   FilterFn filter;
 };

@@ -68,13 +68,13 @@ PYDL_KERNEL(ReducerTables, reducers);
 using DotFn = double (*)(const void* x, const void* y, int64_t n);
 PYDL_KERNEL(ByDType<DotFn>, dot);
 
-// Running sums and products along `n` elements at byte strides; carried in float64 (floats) or exactly (integers, which wrap).
+// Running sums and products of `lines` lines of `n` elements each, of which in and out have the same strides, in bytes; carried in
+// float64 (floats) or exactly (integers, which wrap). Lines are neighbours in memory where `line` is the size of an element.
 struct Scan {
   const char* in;
-  int64_t in_stride;
   char* out;
-  int64_t out_stride;
-  int64_t n;
+  int64_t line, step;
+  int64_t lines, n;
 };
 using ScanFn = void (*)(const Scan&);
 PYDL_KERNEL(ByDType<ScanFn>, cumsum);

@@ -1,6 +1,6 @@
 // Convolutions by Winograd's method (kernels/conv/winograd.h), in float32: 1.4 to 2.25 times fewer products. The sums are as
-// exact as direct ones to a factor of about two (docs/design.md), but they mix the places of a tile, so a result that is not
-// finite would spoil its neighbours: such convolutions are repeated directly.
+// exact as direct ones to a factor of one to four (docs/design.md). They take differences of what a direct sum adds, so that
+// infinite operands would make NaN of infinite results: where a result is not finite the convolution is repeated directly.
 #pragma once
 
 #include "kernels/conv/winograd.h"

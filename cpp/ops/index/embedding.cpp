@@ -1,4 +1,6 @@
 // Rows of a table.
+#include <algorithm>
+
 #include "ops/copy/copy.h"
 #include "ops/index/engine.h"
 #include "ops/index/index.h"
@@ -24,6 +26,11 @@ struct Table {
 
 Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq, bool sparse);
 
+void check_rows(const char* op, const Tensor& at, int64_t rows) {
+  const int64_t bad = first_outside(at.data<int64_t>(), at.numel(), 0, rows);
+  PYDL_CHECK(bad < 0, IndexError, op, "(): index out of range in self: ", at.data<int64_t>()[bad], " for ", rows, " rows");
+}
+
 // 1 / occurrences of each index, times 0 for the padding row: what each row of the gradient is multiplied with.
 Tensor row_factors(const Tensor& at, const Table& table, DType dtype) {
   const Tensor out = empty(Dims{at.numel()}, DType::Float64, "embedding");
@@ -38,19 +45,30 @@ Tensor row_factors(const Tensor& at, const Table& table, DType dtype) {
   return to_dtype(out, dtype);
 }
 
-// zeros(rows, features) with the rows of `gradient` (one for each index) added.
-Tensor add_rows(const Tensor& gradient, const Tensor& at, int64_t rows) {
-  const int64_t features = gradient.size(1);
-  const Tensor out = zeros(Dims{rows, features}, gradient.dtype());
-  {
-    const autograd::GradGuard off(false);
-    const Tensor g = contiguous(gradient);
-    const int64_t item = g.item_size();
+// The table of which row v is the sum of the rows of `gradient`, or of its rows `sources`, at the indices that are v.
+Tensor summed_rows(const Tensor& gradient, const Tensor& at, const Tensor& sources, int64_t rows) {
+  const autograd::GradGuard off(false);
+  const Tensor g = contiguous(gradient);
+  const int64_t features = g.size(1), item = g.item_size();
+  if (!is_floating(g.dtype())) {  // complex
+    const Tensor out = zeros(Dims{rows, features}, g.dtype());
     if (g.numel()) {
       index_add_rows(g.dtype(), out->data, features * item, item, g->data, features * item, item, at.data<int64_t>(), 8, at.numel(), rows,
                      features, 1);
     }
+    return out;
   }
+  const Tensor out = empty(Dims{rows, features}, g.dtype(), "embedding");
+  if (out.numel()) {
+    sum_rows_by_index(g.dtype(), out->data, g->data, at.data<int64_t>(), sources.defined() ? sources.data<int64_t>() : nullptr, at.numel(),
+                      rows, features);
+  }
+  return out;
+}
+
+// The same, differentiable, for one row of `gradient` for each index.
+Tensor add_rows(const Tensor& gradient, const Tensor& at, int64_t rows) {
+  const Tensor out = summed_rows(gradient, at, {}, rows);
   if (needs_grad(gradient)) {
     record({}, "EmbeddingDenseBackwardBackward0", out, {&gradient},
            [i = save(at)](Backward& b) { b.set(0, embedding(b.grad(), i.get(b), -1, false, false)); });
@@ -85,10 +103,7 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
     at = reshape(contiguous(to_dtype(indices, DType::Int64)), Dims{indices.numel()});
     table = contiguous(weight);
   }
-  for (int64_t i = 0; i < at.numel(); ++i) {
-    const int64_t v = at.data<int64_t>()[i];
-    PYDL_CHECK(v >= 0 && v < rows, IndexError, "embedding(): index out of range in self: ", v, " for ", rows, " rows");
-  }
+  check_rows("embedding", at, rows);
   Dims shape = indices.sizes();
   shape.push_back(features);
   const Tensor out = empty(shape, weight.dtype(), "embedding");
@@ -102,7 +117,63 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
   return out;
 }
 
+// ---- bags ------------------------------------------------------------------------------------------------------
+
+// The bag of each index: s for the indices starts[s] .. starts[s + 1] - 1.
+Tensor bag_of(const Tensor& starts, int64_t n) {
+  const Tensor out = zeros(Dims{n}, DType::Int64);
+  const int64_t* v = starts.data<int64_t>();
+  for (int64_t s = 0; s + 1 < starts.numel(); ++s) std::fill(out.data<int64_t>() + v[s], out.data<int64_t>() + v[s + 1], s);
+  return out;
+}
+
+// Each row of `gradient` by how many indices its bag has.
+Tensor by_length(const Tensor& gradient, const Tensor& starts) {
+  const int64_t bags = starts.numel() - 1;
+  const Tensor lengths = empty(Dims{bags, 1}, DType::Float64, "embedding_bag");
+  const int64_t* v = starts.data<int64_t>();
+  for (int64_t s = 0; s < bags; ++s) lengths.data<double>()[s] = static_cast<double>(std::max<int64_t>(1, v[s + 1] - v[s]));
+  return div(gradient, to_dtype(lengths, gradient.dtype()));
+}
+
+Tensor embedding_sums_backward(const Tensor& gradient, const Tensor& at, const Tensor& starts, int64_t rows, bool mean) {
+  const Tensor g = mean ? by_length(gradient, starts) : gradient;
+  const Tensor bags = bag_of(starts, at.numel());
+  return autograd::mode.grad ? add_rows(index_select(g, 0, bags), at, rows) : summed_rows(g, at, bags, rows);
+}
+
+Tensor embedding_sums(const Tensor& weight, const Tensor& indices, const Tensor& offsets, bool mean) {
+  PYDL_CHECK(weight.ndim() == 2 && indices.ndim() == 1 && offsets.ndim() == 1 && offsets.numel() > 0, ShapeError,
+             "embedding_bag(): expected a matrix and two vectors, got ", IntSpan(weight.sizes()), ", ", IntSpan(indices.sizes()), " and ",
+             IntSpan(offsets.sizes()));
+  PYDL_CHECK(is_floating(weight.dtype()) && indices.dtype() == DType::Int64 && offsets.dtype() == DType::Int64, Error,
+             "embedding_bag(): expected floating-point weight, int64 indices and offsets, got ", weight.dtype(), ", ", indices.dtype(),
+             " and ", offsets.dtype());
+  const int64_t rows = weight.size(0), features = weight.size(1), bags = offsets.numel() - 1;
+  Tensor at, starts, table;
+  {
+    const autograd::GradGuard off(false);
+    at = contiguous(indices), starts = contiguous(offsets), table = contiguous(weight);
+  }
+  const int64_t* v = starts.data<int64_t>();
+  PYDL_CHECK(v[0] == 0 && v[bags] == at.numel() && std::is_sorted(v, v + bags + 1), Error,
+             "embedding_bag(): offsets have to rise from 0 to the number of indices");
+  check_rows("embedding_bag", at, rows);
+  const Tensor out = empty(Dims{bags, features}, weight.dtype(), "embedding_bag");
+  if (out.numel()) segment_sums({weight.dtype(), out->data, table->data, at.data<int64_t>(), v, bags, features, mean});
+  if (needs_grad(weight)) {
+    record({}, "EmbeddingBagBackward0", out, {&weight}, [i = save(at), o = save(starts), rows, mean](Backward& b) {
+      b.set(0, embedding_sums_backward(b.grad(), i.get(b), o.get(b), rows, mean));
+    });
+  }
+  return out;
+}
+
 }  // namespace
+
+PYDL_OP(embedding_sums, "_embedding_sums(weight: Tensor, indices: Tensor, offsets: Tensor, mean: bool = False) -> Tensor", Private, R"doc(
+The sum or mean, for each bag s, of the rows of the matrix `weight` that indices[offsets[s]] .. indices[offsets[s + 1] - 1] name.
+)doc");
 
 PYDL_OP(
     embedding,

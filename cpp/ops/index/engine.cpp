@@ -8,6 +8,7 @@
 
 #include "core/parallel.h"
 #include "kernels/index/index.h"
+#include "kernels/index/segments.h"
 
 namespace pydl {
 namespace {
@@ -246,8 +247,55 @@ void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride,
   });
 }
 
+void segment_sums(const SegmentSums& s) {
+  const kernels::index::SegmentsFn sums = kernels::index::segment_sums()[s.dtype];
+  const kernels::index::Segments spec{s.out, s.in, s.rows, s.starts, s.features, s.mean};
+  const int64_t work = s.starts[s.segments] - s.starts[0] + s.segments;  // a row is read for each index, one written for each segment
+  const int64_t bytes = work * s.features * static_cast<int64_t>(item_size(s.dtype));
+  const int64_t parts = std::clamp<int64_t>(bytes / kGrainBytes, 1, num_threads());
+  // The first segment of a part: parts are equal in work, cut between segments.
+  const auto cut = [&](int64_t part) {
+    if (part == parts) return s.segments;
+    const int64_t wanted = work * part / parts;
+    int64_t low = 0, high = s.segments;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      s.starts[middle] - s.starts[0] + middle < wanted ? low = middle + 1 : high = middle;
+    }
+    return low;
+  };
+  parallel_tasks(parts, [&](int64_t part) { sums(spec, cut(part), cut(part + 1)); });
+}
+
+void sum_rows_by_index(DType dtype, char* out, const char* in, const int64_t* indices, const int64_t* sources, int64_t n, int64_t size,
+                       int64_t features) {
+  Buckets buckets(indices, 8, n, size);
+  if (sources) {
+    for (int64_t& p : buckets.positions) p = sources[p];
+  }
+  segment_sums({dtype, out, in, buckets.positions.data(), buckets.first.data(), size, features, false});
+}
+
 void gather_lines(const IndexLines& spec) { run_lines(spec, table().gather[log_size(spec.dtype)], true); }
 void scatter_lines(const IndexLines& spec) { run_lines(spec, table().scatter[log_size(spec.dtype)], false); }
+
+bool is_packed_line(const IndexLines& s) {
+  int64_t lines = 1;
+  for (int d = 0; d < s.line_dims; ++d) lines *= s.line_sizes[d];
+  const int64_t item = item_size(s.dtype);
+  return lines == 1 && s.out_stride == item && s.in_stride == item && s.index_stride == 8;
+}
+
+// Every thread owns a range of `out`, reads all indices and adds what falls into its range, in order.
+bool scatter_add_unchecked(const IndexLines& s) {
+  const kernels::index::Line line = line_at(s, {}, s.n);
+  const int64_t owners = s.n < 2 * kGrain ? 1 : std::min<int64_t>(num_threads(), s.size);
+  std::atomic<int64_t> total{0};
+  parallel_tasks(owners,
+                 [&](int64_t t) { total += table().scatter_add_owned[s.dtype](line, s.size * t / owners, s.size * (t + 1) / owners); });
+  return total == s.n;
+}
+
 void scatter_add_lines(const IndexLines& spec) { run_lines(spec, table().scatter_add[spec.dtype], false); }
 
 }  // namespace pydl

@@ -25,6 +25,24 @@ void index_copy_rows(char* out, int64_t out_row, const char* in, int64_t in_row,
 void index_add_rows(DType dtype, char* out, int64_t out_row, int64_t out_stride, const char* in, int64_t in_row, int64_t in_stride,
                     const int64_t* indices, int64_t index_stride, int64_t n, int64_t size, int64_t row_elements, double alpha);
 
+// out row s = the sum (or mean) of the rows of `in` that indices[starts[s]] .. indices[starts[s + 1] - 1] name, for real
+// floating-point rows of `features` elements. The indices are not negative and have been checked.
+struct SegmentSums {
+  DType dtype;
+  char* out;
+  const char* in;
+  const int64_t* rows;
+  const int64_t* starts;
+  int64_t segments, features;
+  bool mean;
+};
+void segment_sums(const SegmentSums& spec);
+
+// The reverse: out row v = the sum of the rows of `in` at the positions where indices[i] == v, in the order of i; with
+// `sources`, of the rows sources[i]. Every row of `out` is written once. Sums of 16-bit formats are formed in float32.
+void sum_rows_by_index(DType dtype, char* out, const char* in, const int64_t* indices, const int64_t* sources, int64_t n, int64_t size,
+                       int64_t features);
+
 // Elements of `in` whose byte in `mask` is not 0, packed. `parts` holds how many there are in each block of kMaskBlock.
 inline constexpr int64_t kMaskBlock = 16384;
 std::vector<int64_t> count_mask(const uint8_t* mask, int64_t n);
@@ -49,5 +67,9 @@ struct IndexLines {
 void gather_lines(const IndexLines& spec);
 void scatter_lines(const IndexLines& spec);
 void scatter_add_lines(const IndexLines& spec);
+// The same for one packed line (is_packed_line) whose indices have not been checked and may not be negative: false, with
+// `out` half written, if one of them lies outside of [0, size).
+bool is_packed_line(const IndexLines& spec);
+bool scatter_add_unchecked(const IndexLines& spec);
 
 }  // namespace pydl

@@ -357,9 +357,10 @@ Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
   const int d = wrap_dim(dim, input.ndim(), "gather");
   check_along("gather", input, index, d, true);
   const Tensor at = int64_index(index);
-  check_positions("gather", at, input.ndim() ? input.size(d) : 1, d);
+  const int64_t size = input.ndim() ? input.size(d) : 1;
+  check_positions("gather", at, size, d);
   const Tensor out = empty(index.sizes(), input.dtype(), "gather");
-  if (at.numel()) gather_lines(index_lines("gather", out, input, at, d));
+  if (at.numel()) gather_lines(index_lines("gather", out, input, at, d, size));
   if (needs_grad(input)) {
     record({}, "GatherBackward0", out, {&input},
            [at = save(at), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
@@ -384,9 +385,7 @@ Tensor scatter_along(const Tensor& source, const Tensor& index, IntSpan sizes, i
   {
     const autograd::GradGuard off(false);
     const Tensor values = contiguous(source);
-    const int d = static_cast<int>(dim);
-    check_positions("scatter_add", at, out.ndim() ? out.size(d) : 1, d);
-    if (at.numel()) scatter_add_lines(index_lines("scatter_add", out, values, at, d));
+    if (at.numel()) scatter_add_new("scatter_add", out, values, at, static_cast<int>(dim));
   }
   if (needs_grad(source)) {
     record({}, "ScatterAddBackward0", out, {&source}, [at = save(at), dim](Backward& b) { b.set(0, gather(b.grad(), dim, at.get(b))); });
@@ -405,7 +404,7 @@ void select_rows(const Tensor& input, const Tensor& out, const Tensor& at, int d
   const int64_t n = at.numel(), size = x.ndim() ? x.size(d) : 1;
   if (inner == x.item_size() && outer > 1) {
     const Tensor lines = reshape(x, Dims{outer, size}), to = reshape(out, Dims{outer, n});
-    return gather_lines(index_lines("index_select", to, lines, expand(at, Dims{outer, n}), 1));
+    return gather_lines(index_lines("index_select", to, lines, expand(at, Dims{outer, n}), 1, size));
   }
   for (int64_t o = 0; o < outer; ++o) {
     index_select_rows(out->data + o * n * inner, inner, x->data + o * size * inner, inner, at.data<int64_t>(), 8, n, size, inner);

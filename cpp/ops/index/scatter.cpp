@@ -73,7 +73,7 @@ Tensor at_least_1d(const Tensor& t) { return t.ndim() ? t : raw_view(t, Dims{1},
 
 }  // namespace
 
-IndexLines index_lines(const char* op, const Tensor& out_, const Tensor& in_, const Tensor& index_, int d) {
+IndexLines index_lines(const char* op, const Tensor& out_, const Tensor& in_, const Tensor& index_, int d, int64_t size) {
   const Tensor out = at_least_1d(out_), in = at_least_1d(in_), index = at_least_1d(index_);
   PYDL_CHECK(out.ndim() <= IndexLines::kMaxDims, NotImplemented, op, "(): more than ", IndexLines::kMaxDims,
              " dimensions are not supported");
@@ -95,8 +95,19 @@ IndexLines index_lines(const char* op, const Tensor& out_, const Tensor& in_, co
   s.in_stride = in.stride(d) * item;
   s.index_stride = index.stride(d) * 8;
   s.n = index.size(d);
-  s.size = std::max(out.size(d), in.size(d));  // indices are not negative here: nothing is counted from the end
+  s.size = size;
   return s;
+}
+
+void scatter_add_new(const char* op, const Tensor& out, const Tensor& in, const Tensor& index, int d) {
+  const int64_t size = out.ndim() ? out.size(d) : 1;
+  const IndexLines lines = index_lines(op, out, in, index, d, size);
+  if (is_packed_line(lines)) {  // the check reads the index once more only where it is needed for the message
+    if (!scatter_add_unchecked(lines)) check_indices(op, index, size, d);
+    return;
+  }
+  check_indices(op, index, size, d);
+  scatter_add_lines(lines);
 }
 
 namespace {
@@ -112,13 +123,17 @@ Tensor covered(Tensor src, const Tensor& index) {
 Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& input, int64_t dim, const Tensor& index_, const Tensor& src_,
                     const Dest& dest) {
   const int d = wrap_dim(dim, input.ndim(), op);
-  const Tensor index = check_scatter_arguments(op, input, d, index_, src_);
+  const int64_t size = input.ndim() ? input.size(d) : 1;
+  check_scatter(op, input, index_, d, src_);
+  const Tensor index = int64_index(op, index_);
+  const bool is_new = adds && dest.is_new();  // a result that nobody has seen yet may be thrown away half written
+  if (!is_new) check_indices(op, index, size, d);
   const Tensor src = covered(src_, index);
   const Tensor out = begin_write(op, input, dest);
   if (index.numel()) {
     const autograd::GradGuard off(false);
     const Tensor from = memory_overlap(out, src) == Overlap::None ? src : clone(src);
-    adds ? scatter_add_lines(index_lines(op, out, from, index, d)) : scatter_lines(index_lines(op, out, from, index, d));
+    adds ? scatter_add_new(op, out, from, index, d) : scatter_lines(index_lines(op, out, from, index, d, size));
   }
   end_write(out, dest);
   if (needs_grad(input, src)) {

@@ -137,7 +137,7 @@ void planes_backward(const Gradients& out, const Tensor& g, const Tensor& x, con
 struct Table {
   const Layout& l;
   int64_t item;
-  int64_t rows = std::clamp<int64_t>(2 * kBlock / l.groups, 64, 8192);
+  int64_t rows = std::clamp<int64_t>(kBlock / 2 / l.groups, 64, 8192);
   int64_t blocks = (l.outer + rows - 1) / rows;
   template <class F>
   void each(F f) const {  // f(byte offset, rows, block)

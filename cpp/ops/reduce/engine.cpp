@@ -361,11 +361,21 @@ bool scan_supports(ScanOp op, DType dtype) {
   return (op == ScanOp::Sum ? kernels::reduce::cumsum() : kernels::reduce::cumprod())[dtype] != nullptr;
 }
 
-void scan(ScanOp op, DType dtype, const char* in, int64_t in_row, int64_t in_stride, char* out, int64_t out_row, int64_t out_stride,
-          int64_t rows, int64_t n) {
+void scan(ScanOp op, DType dtype, const char* in, char* out, int64_t outer, int64_t n, int64_t inner) {
   const kernels::reduce::ScanFn fn = (op == ScanOp::Sum ? kernels::reduce::cumsum() : kernels::reduce::cumprod())[dtype];
-  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) fn({in + r * in_row, in_stride, out + r * out_row, out_stride, n});
+  const int64_t item = item_size(dtype);
+  if (inner == 1) {
+    parallel_for(outer, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)),
+                 [&](int64_t begin, int64_t end) { fn({in + begin * n * item, out + begin * n * item, n * item, item, end - begin, n}); });
+    return;
+  }
+  // Lines side by side, in strips of some cache lines so that there is one for each thread.
+  const int64_t width = std::max<int64_t>(64, (inner + num_threads() - 1) / num_threads()), strips = (inner + width - 1) / width;
+  parallel_for(outer * strips, std::max<int64_t>(1, kGrain / (n * std::min(width, inner))), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t first = task % strips * width, at = (task / strips * n * inner + first) * item;
+      fn({in + at, out + at, item, inner * item, std::min(width, inner - first), n});
+    }
   });
 }
 

@@ -42,9 +42,8 @@ double dot(DType dtype, const void* x, const void* y, int64_t n);
 
 enum class ScanOp : uint8_t { Sum, Prod };
 
-// Running sums or products of `rows` rows of n elements; strides in bytes. Same dtype in and out.
-void scan(ScanOp op, DType dtype, const char* in, int64_t in_row, int64_t in_stride, char* out, int64_t out_row, int64_t out_stride,
-          int64_t rows, int64_t n);
+// Running sums or products along the middle of (outer, n, inner) contiguous elements, none of the sizes 0. Same dtype in and out.
+void scan(ScanOp op, DType dtype, const char* in, char* out, int64_t outer, int64_t n, int64_t inner);
 bool scan_supports(ScanOp op, DType dtype);
 
 }  // namespace pydl

@@ -26,15 +26,7 @@ Tensor scan_raw(const char* op, ScanOp kind, const Tensor& input, int d) {
   const Tensor out = empty(x.sizes(), x.dtype(), op);
   int64_t outer = 1, n = 1, inner = 1;
   for (int i = 0; i < x.ndim(); ++i) (i < d ? outer : i == d ? n : inner) *= x.size(i);
-  const int64_t item = x.item_size();
-  if (inner == 1) {
-    if (x.numel()) scan(kind, x.dtype(), x->data, n * item, item, out->data, n * item, item, outer, n);
-  } else {
-    for (int64_t o = 0; o < outer && x.numel(); ++o) {
-      const int64_t at = o * n * inner * item;
-      scan(kind, x.dtype(), x->data + at, item, inner * item, out->data + at, item, inner * item, inner, n);
-    }
-  }
+  if (x.numel()) scan(kind, x.dtype(), x->data, out->data, outer, n, inner);
   return to_dtype(out, input.dtype());
 }
 

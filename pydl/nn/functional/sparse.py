@@ -142,6 +142,9 @@ def embedding_bag(
                 f"{weight.shape[0] - 1} but got {padding_idx}"
             )
         padding_idx %= weight.shape[0]
+    plain = mode != "max" and padding_idx is None and per_sample_weights is None
+    if plain and max_norm is None and not scale_grad_by_freq and weight.is_floating_point():
+        return _sum_bags(input, weight, offsets, include_last_offset, mode == "mean")
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     counts = None if padding_idx is None else input != padding_idx
     if per_sample_weights is not None:
@@ -150,6 +153,18 @@ def embedding_bag(
         return _reduce_rectangle(rows, counts, mode)
     assert offsets is not None
     return _reduce_ragged(rows, counts, _bag_lengths(input, offsets, include_last_offset), mode)
+
+
+def _sum_bags(input: Tensor, weight: Tensor, offsets: Tensor | None, include_last: bool, mean: bool) -> Tensor:
+    """Sums or means of the rows as they are picked, which never stand in memory together."""
+    indices = input.reshape(-1).to(pydl.int64)
+    if offsets is None:
+        starts = pydl.arange(input.shape[0] + 1) * input.shape[1]
+    else:
+        ends = _bag_lengths(input, offsets, include_last).cumsum(0)
+        starts = pydl.cat([ends.new_zeros(1), ends])
+        indices = indices[: int(starts[-1])]
+    return pydl._embedding_sums(weight, indices, starts, mean)
 
 
 def _reduce_rectangle(rows: Tensor, counts: Tensor | None, mode: str) -> Tensor:

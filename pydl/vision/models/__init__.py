@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pydl.vision.models._build import PARAMETER_COUNTS as PARAMETER_COUNTS
+from pydl.vision.models._weights import *  # noqa: F403
+from pydl.vision.models._weights import attribute as _attribute
+from pydl.vision.models._weights import listing as _listing
 from pydl.vision.models.alexnet import *  # noqa: F403
 from pydl.vision.models.convnext import *  # noqa: F403
 from pydl.vision.models.densenet import *  # noqa: F403
@@ -30,3 +33,5 @@ __all__ = sorted(
 
 # After the names above, which they use; so that PARAMETER_COUNTS has all models.
 from pydl.vision.models import detection, keypoint, segmentation  # noqa: E402, F401
+
+__getattr__, __dir__ = _attribute("models"), _listing("models", globals())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pydl import Tensor, hub, nn
+from pydl.vision.models._weights import WeightsEnum
 
 Weights = str | os.PathLike[str] | Mapping[str, Tensor] | None
 M = TypeVar("M", bound=nn.Module)
@@ -31,12 +32,19 @@ def read_weights(name: str, weights: Weights) -> Mapping[str, Tensor] | None:
     """The state dict that `weights` names."""
     if weights is None or isinstance(weights, Mapping):
         return weights
+    if isinstance(weights, WeightsEnum):
+        raise ValueError(weights.refusal(name))
     if not isinstance(weights, (str, os.PathLike)):
         raise TypeError(f"{name}(): weights must be None, a path or a state dict, got {type(weights).__name__}")
     path = os.fspath(weights)
-    if path == "DEFAULT" or path.startswith("IMAGENET1K") or path.startswith("COCO"):
+    if path == "DEFAULT" or path.startswith(("IMAGENET1K", "COCO_")) or "_Weights." in path:
         raise ValueError(f"{name}(): weights={path!r} would have to be downloaded; pass a path or a state dict")
     return hub.read_state(path)
+
+
+def or_pretrained(weights: Weights, kwargs: dict[str, Any], key: str = "pretrained") -> Weights:
+    """`weights`, or of programs older than that argument what `pretrained` says."""
+    return "DEFAULT" if kwargs.pop(key, False) else weights
 
 
 def loaded(name: str, model: M, weights: Weights) -> M:
@@ -64,9 +72,7 @@ def builder(
     def build(
         *, weights: Weights = None, progress: bool = True, num_classes: int = classes, **kwargs: Any
     ) -> nn.Module:
-        if kwargs.pop("pretrained", False):  # what torchvision's builders took before `weights`
-            weights = "DEFAULT"
-        state = read_weights(name, weights)
+        state = read_weights(name, or_pretrained(weights, kwargs))
         model = make(num_classes=num_classes, **kwargs)
         missing = tuple(f"{part}." for part in parts if getattr(model, part) is None)
         if state is not None and missing:

@@ -167,6 +167,56 @@ void scatter_add(const Line& l) {
   }
 }
 
+// The positions, in order, of those of n <= 2^31 indices that lie in [low, high); up to kSpare more places are written.
+constexpr int64_t kSpare = 16;
+
+PYDL_INLINE int64_t positions_within(const int64_t* indices, int64_t n, int64_t low, int64_t high, int32_t* positions) {
+  const auto span = static_cast<uint64_t>(high - low);
+  int64_t count = 0, i = 0;
+#if PYDL_ISA_LEVEL == 2
+  const __m512i first = _mm512_set1_epi64(low), spans = _mm512_set1_epi64(static_cast<int64_t>(span));
+  __m512i at = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const auto inside = [=](const int64_t* k) { return _mm512_cmplt_epu64_mask(_mm512_sub_epi64(_mm512_loadu_si512(k), first), spans); };
+  for (; i + 16 <= n; i += 16) {
+    const __mmask16 hits = _mm512_kunpackb(inside(indices + i + 8), inside(indices + i));
+    _mm512_storeu_si512(positions + count, _mm512_maskz_compress_epi32(hits, at));  // compressing to memory is slow on Zen 4
+    count += __builtin_popcount(hits);
+    at = _mm512_add_epi32(at, _mm512_set1_epi32(16));
+  }
+#endif
+  for (; i < n; ++i) {
+    positions[count] = static_cast<int32_t>(i);
+    count += static_cast<uint64_t>(indices[i]) - static_cast<uint64_t>(low) < span;
+  }
+  return count;
+}
+
+template <class K>
+int64_t scatter_add_owned(const Line& l, int64_t low, int64_t high) {
+  using S = typename K::Storage;
+  constexpr int64_t kBlock = 1024;
+  int32_t positions[kBlock + kSpare];
+  int64_t total = 0;
+  for (int64_t begin = 0; begin < l.n; begin += kBlock) {
+    const int64_t n = l.n - begin < kBlock ? l.n - begin : kBlock;
+    const Line block{l.out, l.out_stride, l.in + begin * l.in_stride, l.in_stride, l.indices + begin, l.index_stride, n, l.size};
+    if (low == 0 && high == l.size && first_bad(block.indices, 8, n, low, high) < 0) {  // one owner of everything
+      scatter_add<K>(block);
+      total += n;
+      continue;
+    }
+    const int64_t count = positions_within(block.indices, n, low, high, positions);
+    S* out = reinterpret_cast<S*>(l.out);
+    const S* in = reinterpret_cast<const S*>(block.in);
+    for (int64_t p = 0; p < count; ++p) {
+      S& o = out[block.indices[positions[p]]];
+      o = K::add(o, in[positions[p]], 1);
+    }
+    total += count;
+  }
+  return total;
+}
+
 template <class K>
 void add(char* out, int64_t out_stride, const char* in, int64_t in_stride, int64_t n, double alpha) {
   using S = typename K::Storage;
@@ -223,6 +273,7 @@ int64_t filter(const float* v, int64_t n, float limit, bool above, int32_t* posi
 template <class K>
 constexpr void set(IndexTable& t, DType d) {
   t.scatter_add.slot[static_cast<int>(d)] = scatter_add<K>;
+  t.scatter_add_owned.slot[static_cast<int>(d)] = scatter_add_owned<K>;
   t.add.slot[static_cast<int>(d)] = add<K>;
 }
 
@@ -232,6 +283,7 @@ constexpr IndexTable make_table() {
                scatter_rows,
                {gather<uint8_t>, gather<uint16_t>, gather<uint32_t>, gather<uint64_t>, gather<Wide>},
                {scatter<uint8_t>, scatter<uint16_t>, scatter<uint32_t>, scatter<uint64_t>, scatter<Wide>},
+               {},
                {},
                {},
                filter};

@@ -154,98 +154,141 @@ void rows_backward(void* dx_bytes, void* dweight, void* dbias, const void* g_byt
 
 // ---- columns ------------------------------------------------------------------------------------------------------
 
-inline constexpr int64_t kColumnRows = 256;  // rows at a time: summed in T, and few enough to stay in cache
+// Rows at a time: summed in T, and few enough to stay in cache. Columns at a time: their sums and numbers lie in L1. Rows side
+// by side: what is loaded for a column serves all of them.
+inline constexpr int64_t kColumnRows = 256, kColumns = 512;
+inline constexpr int kSide = 4;
 
-// f(begin, end, i, lanes) over blocks of rows and vectors of columns.
-template <class T, class F>
+// f(begin, end, first, last) over blocks of rows and of columns.
+template <class F>
 PYDL_INLINE void tiles(int64_t rows, int64_t n, const F& f) {
   for (int64_t begin = 0; begin < rows; begin += kColumnRows) {
     const int64_t end = begin + kColumnRows < rows ? begin + kColumnRows : rows;
-    visit<T>(n, [&](int64_t i, int lanes) __attribute__((always_inline)) { f(begin, end, i, lanes); });
+    for (int64_t first = 0; first < n; first += kColumns) f(begin, end, first, first + kColumns < n ? first + kColumns : n);
   }
 }
-// sums = the sum of f.first, products = that of f.first * f.second for each column, where f(row) comes from make(i, lanes).
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+// f(rows, r, i, lanes): `rows` rows from r of a vector of columns from i, along the rows as they lie in memory.
+template <class T, class F>
+PYDL_INLINE void walk(int64_t begin, int64_t end, int64_t columns, const F& f) {
+  int64_t r = begin;
+  for (; r + kSide <= end; r += kSide) {
+    visit<T>(columns, [&](int64_t i, int lanes) __attribute__((always_inline)) { f(Count<kSide>(), r, i, lanes); });
+  }
+  for (; r < end; ++r) {
+    visit<T>(columns, [&](int64_t i, int lanes) __attribute__((always_inline)) { f(Count<1>(), r, i, lanes); });
+  }
+}
+
+// Numbers of the columns of a tile in T, rounded, and what remains of them.
+template <class T>
+struct ColumnNumbers {
+  T high[kColumns];
+  PYDL_INLINE ColumnNumbers(const double* p, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) high[i] = static_cast<T>(p[i]);
+  }
+  PYDL_INLINE Vec<T> at(int64_t i) const { return Vec<T>::load(high + i); }
+};
+template <class T>
+struct ColumnMeans : ColumnNumbers<T> {
+  T low[kColumns];
+  PYDL_INLINE ColumnMeans(const double* p, int64_t n) : ColumnNumbers<T>(p, n) {
+    for (int64_t i = 0; i < n; ++i) low[i] = low_word(p[i], this->high[i]);
+  }
+  PYDL_INLINE TwoWords<T> words(int64_t i) const { return {this->at(i), Vec<T>::load(low + i)}; }
+};
+
+// sums = the sum of f.first, products = that of f.first * f.second for each column, where f(r, i, lanes) comes from make(first, n).
 template <class T, class Make>
 PYDL_INLINE void column_sums(double* sums, double* products, int64_t rows, int64_t n, const Make& make) {
   for (int64_t i = 0; i < n; ++i) sums[i] = products[i] = 0;
-  tiles<T>(rows, n, [&](int64_t begin, int64_t end, int64_t i, int lanes) __attribute__((always_inline)) {
-    const auto f = make(i, lanes);
-    Vec<T> s(T(0)), p(T(0)), s2(T(0)), p2(T(0));
-    int64_t r = begin;
-    for (; r + 2 <= end; r += 2) {
-      const VecPair<T> v = f(r), u = f(r + 1);
-      s = s + v.first, p = mul_add(v.first, v.second, p);
-      s2 = s2 + u.first, p2 = mul_add(u.first, u.second, p2);
+  tiles(rows, n, [&](int64_t begin, int64_t end, int64_t first, int64_t last) __attribute__((always_inline)) {
+    T s[kColumns] = {}, p[kColumns] = {};
+    const auto f = make(first, last - first);
+    walk<T>(begin, end, last - first, [&](auto side, int64_t r, int64_t i, int lanes) __attribute__((always_inline)) {
+      constexpr int kRows = decltype(side)::value;
+      const auto column = f(i, lanes);
+      Vec<T> sum(T(0)), product = Vec<T>::load(p + i);
+#pragma GCC unroll 4
+      for (int u = 0; u < kRows; ++u) {
+        const VecPair<T> v = column(r + u);
+        sum = sum + v.first, product = mul_add(v.first, v.second, product);
+      }
+      (Vec<T>::load(s + i) + sum).store(s + i);
+      product.store(p + i);
+    });
+    for (int64_t i = first; i < last; ++i) {
+      sums[i] += static_cast<double>(s[i - first]), products[i] += static_cast<double>(p[i - first]);
     }
-    if (r < end) {
-      const VecPair<T> v = f(r);
-      s = s + v.first, p = mul_add(v.first, v.second, p);
-    }
-    const Vec<T> a = s + s2, b = p + p2;
-    for (int l = 0; l < lanes; ++l) sums[i + l] += static_cast<double>(a.raw[l]), products[i + l] += static_cast<double>(b.raw[l]);
   });
-}
-// Up to a vector of doubles, rounded; and what remains of them.
-template <class T>
-PYDL_INLINE Vec<T> rounded(const double* p, int lanes) {
-  T h[Vec<T>::size] = {};
-  for (int i = 0; i < lanes; ++i) h[i] = static_cast<T>(p[i]);
-  return Vec<T>::load(h);
-}
-template <class T>
-PYDL_INLINE Vec<T> remainders(const double* p, int lanes) {
-  T l[Vec<T>::size] = {};
-  for (int i = 0; i < lanes; ++i) l[i] = low_word(p[i], static_cast<T>(p[i]));
-  return Vec<T>::load(l);
 }
 
 template <class T>
 void column_moments(double* sums, double* squares, const void* x_bytes, int64_t rows, int64_t n, const void* shift) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  column_sums<T>(sums, squares, rows, n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
-    return [=, k = load_lanes(static_cast<const T*>(shift) + i, lanes)](int64_t r) __attribute__((always_inline)) {
-      const Vec<T> d = load_lanes(x + r * n + i, lanes) - k;
-      return VecPair<T>{d, d};
+  column_sums<T>(sums, squares, rows, n, [&](int64_t first, int64_t) __attribute__((always_inline)) {
+    const T *x = static_cast<const T*>(x_bytes) + first, *near = static_cast<const T*>(shift) + first;
+    return [=](int64_t i, int lanes) __attribute__((always_inline)) {
+      return [=, k = load_lanes(near + i, lanes)](int64_t r) __attribute__((always_inline)) {
+        const Vec<T> d = load_lanes(x + r * n + i, lanes) - k;
+        return VecPair<T>{d, d};
+      };
     };
   });
 }
 template <class T>
 void column_apply(void* y_bytes, const void* x_bytes, int64_t rows, int64_t n, const double* mean, const double* scale,
                   const double* offset) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  auto* y = static_cast<T*>(y_bytes);
-  tiles<T>(rows, n, [&](int64_t begin, int64_t end, int64_t i, int lanes) __attribute__((always_inline)) {
-    const Vec<T> high = rounded<T>(mean + i, lanes), low = remainders<T>(mean + i, lanes);
-    const Vec<T> s = rounded<T>(scale + i, lanes), o = rounded<T>(offset + i, lanes);
-    for (int64_t r = begin; r < end; ++r) {
-      store_lanes(y + r * n + i, mul_add((load_lanes(x + r * n + i, lanes) - high) - low, s, o), lanes);
-    }
+  tiles(rows, n, [&](int64_t begin, int64_t end, int64_t first, int64_t last) __attribute__((always_inline)) {
+    const T* x = static_cast<const T*>(x_bytes) + first;
+    T* y = static_cast<T*>(y_bytes) + first;
+    const ColumnMeans<T> centre(mean + first, last - first);
+    const ColumnNumbers<T> scales(scale + first, last - first), offsets(offset + first, last - first);
+    walk<T>(begin, end, last - first, [&](auto side, int64_t r, int64_t i, int lanes) __attribute__((always_inline)) {
+      const TwoWords<T> m = centre.words(i);
+      const Vec<T> s = scales.at(i), o = offsets.at(i);
+#pragma GCC unroll 4
+      for (int u = 0; u < decltype(side)::value; ++u) {
+        const int64_t at = (r + u) * n + i;
+        store_lanes(y + at, mul_add(m.below(load_lanes(x + at, lanes)), s, o), lanes);
+      }
+    });
   });
 }
 template <class T>
 void column_gradient_sums(double* sums, double* products, const void* g_bytes, const void* x_bytes, int64_t rows, int64_t n,
                           const double* mean) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  const auto* g = static_cast<const T*>(g_bytes);
-  column_sums<T>(sums, products, rows, n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
-    return [=, high = rounded<T>(mean + i, lanes), low = remainders<T>(mean + i, lanes)](int64_t r) __attribute__((always_inline)) {
-      return VecPair<T>{load_lanes(g + r * n + i, lanes), (load_lanes(x + r * n + i, lanes) - high) - low};
+  column_sums<T>(sums, products, rows, n, [&](int64_t first, int64_t columns) __attribute__((always_inline)) {
+    const T *x = static_cast<const T*>(x_bytes) + first, *g = static_cast<const T*>(g_bytes) + first;
+    return [=, centre = ColumnMeans<T>(mean + first, columns)](int64_t i, int lanes) __attribute__((always_inline)) {
+      return [=, m = centre.words(i)](int64_t r) __attribute__((always_inline)) {
+        const int64_t at = r * n + i;
+        return VecPair<T>{load_lanes(g + at, lanes), m.below(load_lanes(x + at, lanes))};
+      };
     };
   });
 }
 template <class T>
 void column_gradient(void* dx_bytes, const void* g_bytes, const void* x_bytes, int64_t rows, int64_t n, const double* mean, const double* a,
                      const double* b, const double* c) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  const auto* g = static_cast<const T*>(g_bytes);
-  auto* dx = static_cast<T*>(dx_bytes);
-  tiles<T>(rows, n, [&](int64_t begin, int64_t end, int64_t i, int lanes) __attribute__((always_inline)) {
-    const Vec<T> high = rounded<T>(mean + i, lanes), low = remainders<T>(mean + i, lanes);
-    const Vec<T> va = rounded<T>(a + i, lanes), vb = rounded<T>(b + i, lanes), vc = rounded<T>(c + i, lanes);
-    for (int64_t r = begin; r < end; ++r) {
-      const Vec<T> rest = mul_add((load_lanes(x + r * n + i, lanes) - high) - low, vb, vc);
-      store_lanes(dx + r * n + i, mul_add(load_lanes(g + r * n + i, lanes), va, rest), lanes);
-    }
+  tiles(rows, n, [&](int64_t begin, int64_t end, int64_t first, int64_t last) __attribute__((always_inline)) {
+    const T *x = static_cast<const T*>(x_bytes) + first, *g = static_cast<const T*>(g_bytes) + first;
+    T* dx = static_cast<T*>(dx_bytes) + first;
+    const int64_t columns = last - first;
+    const ColumnMeans<T> centre(mean + first, columns);
+    const ColumnNumbers<T> as(a + first, columns), bs(b + first, columns), cs(c + first, columns);
+    walk<T>(begin, end, columns, [&](auto side, int64_t r, int64_t i, int lanes) __attribute__((always_inline)) {
+      const TwoWords<T> m = centre.words(i);
+      const Vec<T> va = as.at(i), vb = bs.at(i), vc = cs.at(i);
+#pragma GCC unroll 4
+      for (int u = 0; u < decltype(side)::value; ++u) {
+        const int64_t at = (r + u) * n + i;
+        const Vec<T> rest = mul_add(m.below(load_lanes(x + at, lanes)), vb, vc);
+        store_lanes(dx + at, mul_add(load_lanes(g + at, lanes), va, rest), lanes);
+      }
+    });
   });
 }
 

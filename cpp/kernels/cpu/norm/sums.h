@@ -25,6 +25,7 @@ template <class T>
 struct TwoWords {
   Vec<T> high, low;
   PYDL_INLINE explicit TwoWords(double value) : high(static_cast<T>(value)), low(low_word(value, static_cast<T>(value))) {}
+  PYDL_INLINE TwoWords(Vec<T> high, Vec<T> low) : high(high), low(low) {}
   // x - value
   PYDL_INLINE Vec<T> below(Vec<T> x) const { return (x - high) - low; }
 };

@@ -1,5 +1,7 @@
 """Detectors with torchvision's names, keys and losses, and a YOLO of this package."""
 
+from pydl.vision.models._weights import attribute as _attribute
+from pydl.vision.models._weights import listing as _listing
 from pydl.vision.models.detection._common import (  # noqa: F401
     BalancedPositiveNegativeSampler,
     BoxLinearCoder,
@@ -26,3 +28,4 @@ __all__ = sorted(
     for name, value in list(globals().items())
     if callable(value) and name[0] != "_" and value.__module__.startswith(__name__)
 )
+__getattr__, __dir__ = _attribute("detection"), _listing("detection", globals())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -211,18 +210,6 @@ def final_detections(
     boxes = clip_boxes_to_image(boxes, size)
     keep = batched_nms(boxes, scores, labels, nms_thresh)[:most]
     return {"boxes": boxes[keep], "scores": scores[keep], "labels": labels[keep]}
-
-
-def trainable_layers(name: str, trained: bool, value: int | None, most: int, default: int) -> int:
-    """How many stages of a backbone are trained; all without weights."""
-    if not trained:
-        if value is not None:
-            warnings.warn(f"{name}(): without weights all {most} stages of the backbone are trained", stacklevel=3)
-        value = most
-    value = default if value is None else value
-    if not 0 <= value <= most:
-        raise ValueError(f"{name}(): trainable_backbone_layers must be in [0, {most}], got {value}")
-    return value
 
 
 def overwrite_eps(model: nn.Module, eps: float) -> None:

@@ -9,7 +9,7 @@ from pydl import Tensor, nn
 from pydl.vision.models import mobilenet, resnet
 from pydl.vision.models._build import Weights
 from pydl.vision.models._layers import IntermediateLayerGetter
-from pydl.vision.models.detection._common import trainable_layers
+from pydl.vision.models.detection._build import Source
 from pydl.vision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
 from pydl.vision.ops.feature_pyramid_network import LastLevelMaxPool
 from pydl.vision.ops.layers import ModuleMaker
@@ -97,22 +97,12 @@ def resnet_fpn_backbone(
     return resnet_pyramid(model, trainable_layers, returned_layers or (1, 2, 3, 4), extra_blocks)
 
 
-def resnet50_pyramid(
-    name: str,
-    weights: Weights,
-    weights_backbone: Weights,
-    trainable: int | None,
-    *,
-    frozen_norm: bool = True,
-    **pyramid: Any,
-) -> BackboneWithFPN:
+def resnet50_pyramid(source: Source, *, frozen_norm: bool = True, **pyramid: Any) -> BackboneWithFPN:
     """What the builders of detectors start from: with weights, three trained stages and (`frozen_norm`) fixed
     statistics."""
-    trained = weights is not None or weights_backbone is not None
-    count = trainable_layers(name, trained, trainable, 5, 3)
-    options = {"norm_layer": FrozenBatchNorm2d} if trained and frozen_norm else {}
-    model = resnet.resnet50(weights=None if weights is not None else weights_backbone, **options)
-    return resnet_pyramid(model, count, **pyramid)
+    count = source.stages(5, 3)
+    options = {"norm_layer": FrozenBatchNorm2d} if source.trained and frozen_norm else {}
+    return resnet_pyramid(resnet.resnet50(weights=source.backbone, **options), count, **pyramid)
 
 
 def stages_of(features: nn.Sequential) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,9 @@ import pydl
 from pydl import Tensor, nn
 from pydl.nn import functional as F
 from pydl.vision.models import mobilenet
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
-from pydl.vision.models.detection._common import Detector, make_transform, trainable_layers
-from pydl.vision.models.detection.backbone_utils import mobilenet_pyramid, resnet50_pyramid
+from pydl.vision.models.detection._build import Source, builder
+from pydl.vision.models.detection._common import Detector, make_transform
+from pydl.vision.models.detection.backbone_utils import BackboneWithFPN, mobilenet_pyramid, resnet50_pyramid
 from pydl.vision.models.detection.image_list import ImageList
 from pydl.vision.models.detection.roi_heads import RoIHeads
 from pydl.vision.models.detection.rpn import RegionProposalNetwork, RPNHead
@@ -221,6 +222,15 @@ class FasterRCNN(GeneralizedRCNN):
         super().__init__(backbone, rpn, heads, make_transform(min_size, max_size, image_mean, image_std, **kwargs))
 
 
+def extended(kind: type[FasterRCNN]) -> type[FasterRCNN]:
+    """Shows the arguments of :class:`FasterRCNN` in the signature of a class that hands them on."""
+    own, base = (list(inspect.signature(c.__init__).parameters.values())[1:] for c in (kind, FasterRCNN))
+    others = {p.name: p for p in own if p.kind == p.POSITIONAL_OR_KEYWORD}
+    shown = [others.get(p.name, p) for p in base[:-1]] + [p for p in own if p.kind == p.KEYWORD_ONLY] + base[-1:]
+    kind.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    return kind
+
+
 def v2_parts(backbone: Any) -> dict[str, Any]:
     """The deeper heads of Li et al., "Benchmarking detection transfer learning", 2021."""
     anchors = default_anchors()
@@ -229,100 +239,47 @@ def v2_parts(backbone: Any) -> dict[str, Any]:
     return {"rpn_anchor_generator": anchors, "rpn_head": rpn_head, "box_head": head}
 
 
-def fasterrcnn_resnet50_fpn(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> FasterRCNN:
-    """:class:`FasterRCNN` on ResNet-50 with a feature pyramid. num_classes None is 91, 0 the background.
-
-    `weights` and `weights_backbone` are None, a path or a state dict with torchvision's keys; with either the
-    backbone's statistics are fixed and its last `trainable_backbone_layers` (3) of five stages trained. Other
-    arguments are FasterRCNN's.
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.fasterrcnn_resnet50_fpn()
-        >>> sum(p.numel() for p in model.parameters())
-        41808406
-    """
-    name = "fasterrcnn_resnet50_fpn"
-    backbone = resnet50_pyramid(name, weights, weights_backbone, trainable_backbone_layers)
-    return loaded(name, FasterRCNN(backbone, num_classes or 91, **kwargs), weights)
+def deep_pyramid(source: Source) -> BackboneWithFPN:
+    """The pyramid of the second versions, with normalisation."""
+    return resnet50_pyramid(source, frozen_norm=False, norm_layer=nn.BatchNorm2d)
 
 
-def fasterrcnn_resnet50_fpn_v2(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> FasterRCNN:
-    """`fasterrcnn_resnet50_fpn` with deeper, normalised heads (Li et al. 2021).
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.fasterrcnn_resnet50_fpn_v2()
-        >>> sum(p.numel() for p in model.parameters())
-        43712278
-    """
-    name = "fasterrcnn_resnet50_fpn_v2"
-    backbone = resnet50_pyramid(
-        name, weights, weights_backbone, trainable_backbone_layers, frozen_norm=False, norm_layer=nn.BatchNorm2d
-    )
-    return loaded(name, FasterRCNN(backbone, num_classes or 91, **{**v2_parts(backbone), **kwargs}), weights)
+def _first(source: Source, classes: int, **options: Any) -> FasterRCNN:
+    return FasterRCNN(resnet50_pyramid(source), classes, **options)
 
 
-def fasterrcnn_mobilenet_v3_large_fpn(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> FasterRCNN:
-    """:class:`FasterRCNN` on a large MobileNet v3 with a feature pyramid; arguments as of `fasterrcnn_resnet50_fpn`.
+def _second(source: Source, classes: int, **options: Any) -> FasterRCNN:
+    backbone = deep_pyramid(source)
+    return FasterRCNN(backbone, classes, **{**v2_parts(backbone), **options})
 
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.fasterrcnn_mobilenet_v3_large_fpn()
-        >>> sum(p.numel() for p in model.parameters())
-        19410754
-    """
-    name = "fasterrcnn_mobilenet_v3_large_fpn"
-    trained = weights is not None or weights_backbone is not None
-    count = trainable_layers(name, trained, trainable_backbone_layers, 6, 3)
-    body = mobilenet.mobilenet_v3_large(
-        weights=None if weights is not None else weights_backbone,
-        norm_layer=FrozenBatchNorm2d if trained else nn.BatchNorm2d,
-    )
+
+def _mobile(source: Source, classes: int, **options: Any) -> FasterRCNN:
+    count = source.stages(6, 3)
+    norm = FrozenBatchNorm2d if source.trained else nn.BatchNorm2d
+    body = mobilenet.mobilenet_v3_large(weights=source.backbone, norm_layer=norm)
     anchors = AnchorGenerator(((32, 64, 128, 256, 512),) * 3, ((0.5, 1.0, 2.0),) * 3)
-    options = {"rpn_score_thresh": 0.05, "rpn_anchor_generator": anchors, **kwargs}
-    return loaded(name, FasterRCNN(mobilenet_pyramid(body, count), num_classes or 91, **options), weights)
+    options = {"rpn_score_thresh": 0.05, "rpn_anchor_generator": anchors, **options}
+    return FasterRCNN(mobilenet_pyramid(body, count), classes, **options)
 
 
-def fasterrcnn_mobilenet_v3_large_320_fpn(**kwargs: Any) -> FasterRCNN:
-    """`fasterrcnn_mobilenet_v3_large_fpn` for images of about 320 pixels, with fewer proposals.
-
-    Example:
-        >>> import pydl
-        >>> pydl.vision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(num_classes=3).transform.min_size
-        (320,)
-    """
-    defaults = {
-        "min_size": 320,
-        "max_size": 640,
-        "rpn_pre_nms_top_n_test": 150,
-        "rpn_post_nms_top_n_test": 150,
-    }
-    return fasterrcnn_mobilenet_v3_large_fpn(**{**defaults, **kwargs})
+def _small(source: Source, classes: int, **options: Any) -> FasterRCNN:
+    few = {"rpn_pre_nms_top_n_test": 150, "rpn_post_nms_top_n_test": 150}
+    return _mobile(source, classes, **{"min_size": 320, "max_size": 640, **few, **options})
 
 
-PARAMETER_COUNTS |= {"fasterrcnn_resnet50_fpn": 41808406, "fasterrcnn_resnet50_fpn_v2": 43712278}
+_REN = "Faster R-CNN on {} with a feature pyramid (Ren et al. 2015)"
+_MOBILE = _REN.format("a large MobileNet v3")
+fasterrcnn_resnet50_fpn = builder("fasterrcnn_resnet50_fpn", 41808406, _first, _REN.format("ResNet-50"))
+fasterrcnn_resnet50_fpn_v2 = builder(
+    "fasterrcnn_resnet50_fpn_v2",
+    43712278,
+    _second,
+    "Faster R-CNN with deeper, normalised heads (Li et al. 2021)",
+)
+fasterrcnn_mobilenet_v3_large_fpn = builder("fasterrcnn_mobilenet_v3_large_fpn", 19410754, _mobile, _MOBILE)
+fasterrcnn_mobilenet_v3_large_320_fpn = builder(
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    19410754,
+    _small,
+    f"{_MOBILE}, with fewer proposals, for images of 320 pixels",
+)

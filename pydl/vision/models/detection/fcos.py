@@ -9,7 +9,7 @@ from typing import Any
 import pydl
 from pydl import Tensor, nn
 from pydl.nn import functional as F
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
+from pydl.vision.models.detection._build import Source, builder
 from pydl.vision.models.detection._common import (
     BoxLinearCoder,
     Detector,
@@ -243,33 +243,11 @@ class FCOS(Detector):
         return self.box_coder.decode(codes[places], anchors[places])
 
 
-def fcos_resnet50_fpn(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> FCOS:
-    """:class:`FCOS` on ResNet-50 with a feature pyramid, 91 classes; arguments as of `fasterrcnn_resnet50_fpn`.
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.fcos_resnet50_fpn()
-        >>> sum(p.numel() for p in model.parameters())
-        32322720
-    """
-    name = "fcos_resnet50_fpn"
-    backbone = resnet50_pyramid(
-        name,
-        weights,
-        weights_backbone,
-        trainable_backbone_layers,
-        returned_layers=(2, 3, 4),
-        extra_blocks=LastLevelP6P7(256, 256),
-    )
-    return loaded(name, FCOS(backbone, num_classes or 91, **kwargs), weights)
+def _make(source: Source, classes: int, **options: Any) -> FCOS:
+    backbone = resnet50_pyramid(source, returned_layers=(2, 3, 4), extra_blocks=LastLevelP6P7(256, 256))
+    return FCOS(backbone, classes, **options)
 
 
-PARAMETER_COUNTS["fcos_resnet50_fpn"] = 32322720
+fcos_resnet50_fpn = builder(
+    "fcos_resnet50_fpn", 32322720, _make, "FCOS on ResNet-50 with a feature pyramid (Tian et al. 2019)"
+)

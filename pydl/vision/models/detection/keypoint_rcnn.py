@@ -7,9 +7,9 @@ from typing import Any
 
 from pydl import Tensor, nn
 from pydl.nn import functional as F
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
+from pydl.vision.models.detection._build import Source, builder
 from pydl.vision.models.detection.backbone_utils import resnet50_pyramid
-from pydl.vision.models.detection.faster_rcnn import FasterRCNN
+from pydl.vision.models.detection.faster_rcnn import FasterRCNN, extended
 from pydl.vision.ops import MultiScaleRoIAlign
 
 __all__ = ["KeypointRCNN", "KeypointRCNNHeads", "KeypointRCNNPredictor", "keypointrcnn_resnet50_fpn"]
@@ -57,6 +57,7 @@ class KeypointRCNNPredictor(nn.Module):
         return F.interpolate(x, scale_factor=float(self.up_scale), mode="bilinear", align_corners=False)
 
 
+@extended
 class KeypointRCNN(FasterRCNN):
     """:class:`FasterRCNN` with points for each detection (He et al., "Mask R-CNN", 2017): targets also have keypoints
     (K, J, 3) of x, y and visibility, losses also loss_keypoint, results also keypoints (K, J, 3) and keypoints_scores
@@ -96,28 +97,12 @@ class KeypointRCNN(FasterRCNN):
         self.roi_heads.keypoint_predictor = keypoint_predictor or KeypointRCNNPredictor(512, num_keypoints or 17)
 
 
-def keypointrcnn_resnet50_fpn(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    num_keypoints: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> KeypointRCNN:
-    """:class:`KeypointRCNN` on ResNet-50 with a feature pyramid, 2 classes and 17 points; arguments as of
-    `fasterrcnn_resnet50_fpn`.
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.keypointrcnn_resnet50_fpn()
-        >>> sum(p.numel() for p in model.parameters())
-        59190378
-    """
-    name = "keypointrcnn_resnet50_fpn"
-    backbone = resnet50_pyramid(name, weights, weights_backbone, trainable_backbone_layers)
-    return loaded(name, KeypointRCNN(backbone, num_classes or 2, num_keypoints=num_keypoints, **kwargs), weights)
+def _make(source: Source, classes: int, **options: Any) -> KeypointRCNN:
+    return KeypointRCNN(resnet50_pyramid(source), classes, **options)
 
 
-PARAMETER_COUNTS["keypointrcnn_resnet50_fpn"] = 59190378
+keypointrcnn_resnet50_fpn = builder(
+    "keypointrcnn_resnet50_fpn", 59190378, _make,
+    "Keypoint R-CNN on ResNet-50 with a feature pyramid (He et al. 2017), `num_keypoints` or 17 points", classes=2,
+    more=("num_keypoints",),
+)  # fmt: skip

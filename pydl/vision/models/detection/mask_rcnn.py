@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl import nn
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
+from pydl.vision.models.detection._build import Source, builder
 from pydl.vision.models.detection.backbone_utils import resnet50_pyramid
-from pydl.vision.models.detection.faster_rcnn import FasterRCNN, v2_parts
+from pydl.vision.models.detection.faster_rcnn import FasterRCNN, deep_pyramid, extended, v2_parts
 from pydl.vision.ops import Conv2dNormActivation, MultiScaleRoIAlign
 from pydl.vision.ops.layers import ModuleMaker
 
@@ -74,6 +74,7 @@ class MaskRCNNPredictor(nn.Sequential):
                 nn.init.kaiming_normal_(p, mode="fan_out", nonlinearity="relu")
 
 
+@extended
 class MaskRCNN(FasterRCNN):
     """:class:`FasterRCNN` with a mask for each detection (He et al., "Mask R-CNN", 2017): targets also have masks (K,
     H, W), losses also loss_mask, results also masks (K, 1, H, W) of chances. Raises ValueError unless one of
@@ -110,51 +111,22 @@ class MaskRCNN(FasterRCNN):
         self.roi_heads.mask_predictor = mask_predictor or MaskRCNNPredictor(256, 256, num_classes or 0)
 
 
-def maskrcnn_resnet50_fpn(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> MaskRCNN:
-    """:class:`MaskRCNN` on ResNet-50 with a feature pyramid; arguments as of `fasterrcnn_resnet50_fpn`.
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.maskrcnn_resnet50_fpn()
-        >>> sum(p.numel() for p in model.parameters())
-        44454513
-    """
-    name = "maskrcnn_resnet50_fpn"
-    backbone = resnet50_pyramid(name, weights, weights_backbone, trainable_backbone_layers)
-    return loaded(name, MaskRCNN(backbone, num_classes or 91, **kwargs), weights)
+def _first(source: Source, classes: int, **options: Any) -> MaskRCNN:
+    return MaskRCNN(resnet50_pyramid(source), classes, **options)
 
 
-def maskrcnn_resnet50_fpn_v2(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> MaskRCNN:
-    """`maskrcnn_resnet50_fpn` with deeper, normalised heads (Li et al. 2021).
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.maskrcnn_resnet50_fpn_v2()
-        >>> sum(p.numel() for p in model.parameters())
-        46359409
-    """
-    name = "maskrcnn_resnet50_fpn_v2"
-    backbone = resnet50_pyramid(
-        name, weights, weights_backbone, trainable_backbone_layers, frozen_norm=False, norm_layer=nn.BatchNorm2d
-    )
+def _second(source: Source, classes: int, **options: Any) -> MaskRCNN:
+    backbone = deep_pyramid(source)
     parts = v2_parts(backbone) | {"mask_head": MaskRCNNHeads(256, [256] * 4, 1, nn.BatchNorm2d)}
-    return loaded(name, MaskRCNN(backbone, num_classes or 91, **{**parts, **kwargs}), weights)
+    return MaskRCNN(backbone, classes, **{**parts, **options})
 
 
-PARAMETER_COUNTS["maskrcnn_resnet50_fpn"] = 44454513
+maskrcnn_resnet50_fpn = builder(
+    "maskrcnn_resnet50_fpn", 44454513, _first, "Mask R-CNN on ResNet-50 with a feature pyramid (He et al. 2017)"
+)
+maskrcnn_resnet50_fpn_v2 = builder(
+    "maskrcnn_resnet50_fpn_v2",
+    46359409,
+    _second,
+    "Mask R-CNN with deeper, normalised heads (Li et al. 2021)",
+)

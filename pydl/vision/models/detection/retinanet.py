@@ -10,7 +10,7 @@ from typing import Any
 import pydl
 from pydl import Tensor, nn
 from pydl.nn import functional as F
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
+from pydl.vision.models.detection._build import Source, builder
 from pydl.vision.models.detection._common import (
     Detector,
     best_of_level,
@@ -259,61 +259,26 @@ class RetinaNet(Detector):
         return self.box_coder.decode_single(codes[places], anchors[places])
 
 
-def _pyramid(
-    name: str, weights: Weights, backbone: Weights, trainable: int | None, channels: int, frozen: bool = True
-) -> nn.Module:
+def _pyramid(source: Source, channels: int, **options: Any) -> nn.Module:
     extra = LastLevelP6P7(channels, 256)
-    return resnet50_pyramid(
-        name, weights, backbone, trainable, frozen_norm=frozen, returned_layers=(2, 3, 4), extra_blocks=extra
-    )
+    return resnet50_pyramid(source, returned_layers=(2, 3, 4), extra_blocks=extra, **options)
 
 
-def retinanet_resnet50_fpn(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> RetinaNet:
-    """:class:`RetinaNet` on ResNet-50 with a feature pyramid, 91 classes; arguments as of `fasterrcnn_resnet50_fpn`.
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.retinanet_resnet50_fpn()
-        >>> sum(p.numel() for p in model.parameters())
-        34068119
-    """
-    name = "retinanet_resnet50_fpn"
-    backbone = _pyramid(name, weights, weights_backbone, trainable_backbone_layers, 256)
-    return loaded(name, RetinaNet(backbone, num_classes or 91, **kwargs), weights)
+def _first(source: Source, classes: int, **options: Any) -> RetinaNet:
+    return RetinaNet(_pyramid(source, 256), classes, **options)
 
 
-def retinanet_resnet50_fpn_v2(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> RetinaNet:
-    """`retinanet_resnet50_fpn` with group normalisation in the heads and a generalized IoU loss (Zhang et al. 2020).
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.retinanet_resnet50_fpn_v2()
-        >>> sum(p.numel() for p in model.parameters())
-        38198935
-    """
-    name = "retinanet_resnet50_fpn_v2"
-    backbone = _pyramid(name, weights, weights_backbone, trainable_backbone_layers, 2048, False)
-    anchors = default_anchors()
-    head = RetinaNetHead(256, anchors.num_anchors_per_location()[0], num_classes or 91, partial(nn.GroupNorm, 32))
+def _second(source: Source, classes: int, **options: Any) -> RetinaNet:
+    backbone, anchors = _pyramid(source, 2048, frozen_norm=False), default_anchors()
+    head = RetinaNetHead(256, anchors.num_anchors_per_location()[0], classes, partial(nn.GroupNorm, 32))
     head.regression_head._loss_type = "giou"
-    options = {"anchor_generator": anchors, "head": head, **kwargs}
-    return loaded(name, RetinaNet(backbone, num_classes or 91, **options), weights)
+    return RetinaNet(backbone, classes, **{"anchor_generator": anchors, "head": head, **options})
 
 
-PARAMETER_COUNTS["retinanet_resnet50_fpn"] = 34068119
+retinanet_resnet50_fpn = builder(
+    "retinanet_resnet50_fpn", 34068119, _first, "RetinaNet on ResNet-50 with a feature pyramid (Lin et al. 2017)"
+)
+retinanet_resnet50_fpn_v2 = builder(
+    "retinanet_resnet50_fpn_v2", 38198935, _second,
+    "`retinanet_resnet50_fpn` with group normalisation in the heads and a generalized IoU loss (Zhang et al. 2020)",
+)  # fmt: skip

@@ -11,7 +11,7 @@ import pydl
 from pydl import Tensor, nn
 from pydl.nn import functional as F
 from pydl.vision.models import mobilenet, vgg
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
+from pydl.vision.models.detection._build import Source, builder
 from pydl.vision.models.detection._common import (
     Detector,
     SSDMatcher,
@@ -20,7 +20,6 @@ from pydl.vision.models.detection._common import (
     final_detections,
     make_transform,
     match_anchors,
-    trainable_layers,
 )
 from pydl.vision.models.detection.anchor_utils import DefaultBoxGenerator
 from pydl.vision.models.detection.backbone_utils import freeze_stages, stages_of
@@ -286,31 +285,13 @@ class SSDLiteFeatureExtractorMobileNet(nn.Module):
 
 def _ignore_size(name: str, kwargs: dict[str, Any]) -> None:
     if kwargs.pop("size", None) is not None:
-        warnings.warn(f"{name}(): the size of this model is fixed; size is ignored", stacklevel=3)
+        warnings.warn(f"{name}(): the size of this model is fixed; size is ignored", stacklevel=4)
 
 
-def ssd300_vgg16(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    **kwargs: Any,
-) -> SSD:
-    """:class:`SSD` on VGG-16 for images of 300 x 300, 91 classes; arguments as of `fasterrcnn_resnet50_fpn`.
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.ssd300_vgg16()
-        >>> sum(p.numel() for p in model.parameters())
-        35641826
-    """
-    name = "ssd300_vgg16"
-    _ignore_size(name, kwargs)
-    trained = weights is not None or weights_backbone is not None
-    count = trainable_layers(name, trained, trainable_backbone_layers, 5, 4)
-    features = vgg.vgg16(weights=None if weights is not None else weights_backbone).features
+def _large(source: Source, classes: int, **options: Any) -> SSD:
+    _ignore_size(source.name, options)
+    count = source.stages(5, 4)
+    features = vgg.vgg16(weights=source.backbone).features
     stages = [0, *(i for i, b in enumerate(features) if isinstance(b, nn.MaxPool2d))][:-1]
     for part in features[: stages[len(stages) - count] if count else len(features)]:
         part.requires_grad_(False)
@@ -320,43 +301,20 @@ def ssd300_vgg16(
         steps=[8, 16, 32, 64, 100, 300],
     )
     defaults = {"image_mean": [0.48235, 0.45882, 0.40784], "image_std": [1 / 255] * 3}
-    backbone = SSDFeatureExtractorVGG(features)
-    return loaded(name, SSD(backbone, anchors, (300, 300), num_classes or 91, **{**defaults, **kwargs}), weights)
+    return SSD(SSDFeatureExtractorVGG(features), anchors, (300, 300), classes, **{**defaults, **options})
 
 
-def ssdlite320_mobilenet_v3_large(
-    *,
-    weights: Weights = None,
-    progress: bool = True,
-    num_classes: int | None = None,
-    weights_backbone: Weights = None,
-    trainable_backbone_layers: int | None = None,
-    norm_layer: ModuleMaker | None = None,
-    **kwargs: Any,
-) -> SSD:
-    """:class:`SSD` on a large MobileNet v3 (with a smaller tail unless it has weights of its own) for images of 320 x
-    320, 91 classes, with separable convolutions (Sandler et al. 2018, Howard et al. 2019).
-
-    Example:
-        >>> import pydl
-        >>> model = pydl.vision.models.detection.ssdlite320_mobilenet_v3_large()
-        >>> sum(p.numel() for p in model.parameters())
-        3440060
-    """
-    name = "ssdlite320_mobilenet_v3_large"
-    _ignore_size(name, kwargs)
-    trained = weights is not None or weights_backbone is not None
-    count = trainable_layers(name, trained, trainable_backbone_layers, 6, 6)
-    own = weights is None and weights_backbone is not None
+def _lite(source: Source, classes: int, norm_layer: ModuleMaker | None = None, **options: Any) -> SSD:
+    _ignore_size(source.name, options)
+    count = source.stages(6, 6)
     norm = norm_layer or partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
-    body = mobilenet.mobilenet_v3_large(
-        weights=weights_backbone if own else None, norm_layer=norm, reduced_tail=not own
-    )
+    own = source.backbone is not None
+    body = mobilenet.mobilenet_v3_large(weights=source.backbone, norm_layer=norm, reduced_tail=not own)
     if not own:
         _init(body, 0.03)
     freeze_stages(body.features, count)
     backbone = SSDLiteFeatureExtractorMobileNet(body.features, stages_of(body.features)[-2], norm)
-    size, classes = (320, 320), num_classes or 91
+    size = (320, 320)
     anchors = DefaultBoxGenerator([[2, 3] for _ in range(6)], min_ratio=0.2, max_ratio=0.95)
     head = SSDLiteHead(_channels_of(backbone, size), anchors.num_anchors_per_location(), classes, norm)
     defaults = {
@@ -367,7 +325,12 @@ def ssdlite320_mobilenet_v3_large(
         "image_mean": [0.5] * 3,
         "image_std": [0.5] * 3,
     }
-    return loaded(name, SSD(backbone, anchors, size, classes, head=head, **{**defaults, **kwargs}), weights)
+    return SSD(backbone, anchors, size, classes, head=head, **{**defaults, **options})
 
 
-PARAMETER_COUNTS |= {"ssd300_vgg16": 35641826, "ssdlite320_mobilenet_v3_large": 3440060}
+ssd300_vgg16 = builder("ssd300_vgg16", 35641826, _large, "SSD on VGG-16 for images of 300 x 300 (Liu et al. 2016)")
+ssdlite320_mobilenet_v3_large = builder(
+    "ssdlite320_mobilenet_v3_large", 3440060, _lite,
+    "SSD with separable convolutions on a large MobileNet v3, with a smaller tail unless it has weights of its own, "
+    "for images of 320 x 320 (Sandler et al. 2018, Howard et al. 2019)", more=("norm_layer",),
+)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from pydl import Tensor, nn
 from pydl.nn import functional as F
 from pydl.vision.models import mobilenet, resnet
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded, read_weights
+from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded, or_pretrained, read_weights
 from pydl.vision.models._layers import IntermediateLayerGetter
 from pydl.vision.models.detection.backbone_utils import stages_of
 
@@ -99,7 +99,9 @@ def builder(
         weights_backbone: Weights = None,
         **kwargs: Any,
     ) -> Segmenter:
-        state, classes = read_weights(name, weights), num_classes or 21
+        weights_backbone = or_pretrained(weights_backbone, kwargs, "pretrained_backbone")
+        state = read_weights(name, or_pretrained(weights, kwargs))
+        classes = 21 if num_classes is None else num_classes
         if kwargs:
             raise TypeError(f"{name}(): unknown arguments {sorted(kwargs)}")
         if aux_loss is None:

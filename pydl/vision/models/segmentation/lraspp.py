@@ -6,7 +6,7 @@ from typing import Any
 
 from pydl import Tensor, nn
 from pydl.vision.models import mobilenet
-from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded
+from pydl.vision.models._build import PARAMETER_COUNTS, Weights, loaded, or_pretrained
 from pydl.vision.models._layers import IntermediateLayerGetter
 from pydl.vision.models.detection.backbone_utils import stages_of
 from pydl.vision.models.segmentation._common import conv, resized
@@ -73,12 +73,22 @@ def lraspp_mobilenet_v3_large(
     name = "lraspp_mobilenet_v3_large"
     if kwargs.pop("aux_loss", False):
         raise NotImplementedError(f"{name}(): there is no auxiliary classifier")
+    weights, weights_backbone = (
+        or_pretrained(weights, kwargs),
+        or_pretrained(weights_backbone, kwargs, "pretrained_backbone"),
+    )
     own = None if weights is not None else weights_backbone
     features = mobilenet.mobilenet_v3_large(weights=own, dilated=True).features
     stages = stages_of(features)
     low, high = stages[-4], stages[-1]
     body = IntermediateLayerGetter(features, {str(low): "low", str(high): "high"})
-    model = LRASPP(body, features[low].out_channels, features[high].out_channels, num_classes or 21, **kwargs)
+    model = LRASPP(
+        body,
+        features[low].out_channels,
+        features[high].out_channels,
+        21 if num_classes is None else num_classes,
+        **kwargs,
+    )
     return loaded(name, model, weights)
 
 
