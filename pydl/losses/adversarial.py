@@ -152,6 +152,7 @@ def gradient_penalty(
 
     Raises:
         ShapeError: the shapes do not fit.
+        TypeError: samples that are not floating-point.
 
     Example:
         >>> import pydl

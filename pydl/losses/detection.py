@@ -166,6 +166,7 @@ class SSDLoss(Loss, of=ssd_loss, takes=4):
 
     Raises:
         ShapeError: the shapes do not fit.
+        TypeError: labels of a floating-point dtype.
         IndexError: a label out of range.
 
     Example:
@@ -290,6 +291,7 @@ class RetinaNetLoss(Loss, of=retinanet_loss, takes=4):
 
     Raises:
         ShapeError: the shapes do not fit.
+        TypeError: labels of a floating-point dtype.
         IndexError: a label out of range.
 
     Example:

@@ -210,11 +210,11 @@ def test_damaged_onnx_files(tmp_path: Path, full: bool) -> None:
         for at in rng.integers(0, len(data), rng.integers(1, 5)):
             damaged[at] = rng.integers(0, 256)
         copies.append(bytes(damaged))
-    path = tmp_path / "m.onnx"
+    path, model = tmp_path / "m.onnx", nn.Linear(2, 3)
     for damaged in copies:
         path.write_bytes(damaged)
         try:
-            hub.load_weights(nn.Linear(2, 3), path)
+            hub.load_weights(model, path)
         except (pydl.SerializationError, ValueError, RuntimeError) as error:
             assert str(error)
 
