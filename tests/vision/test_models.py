@@ -142,6 +142,31 @@ def test_maxvit() -> None:
         assert touched == ([[0, 0], [0, 3], [2, 0], [2, 3]] if grid else [[0, 0], [0, 1], [1, 0], [1, 1]])
 
 
+def test_shifted_windows_do_not_see_round_the_border() -> None:
+    """Windows of 4 shifted by 2 on 8 places: two at either end, and four in the middle."""
+    swin = models.swin_transformer
+    for kind in (swin.ShiftedWindowAttention, swin.ShiftedWindowAttentionV2):
+        pydl.manual_seed(0)
+        layer = kind(4, [4, 4], [2, 2], 2).eval()
+        x = pydl.rand(1, 8, 12, 4)
+        for (row, column), rows, columns in (
+            ((0, 0), (0, 1), (0, 1)),
+            ((3, 11), (2, 3, 4, 5), (10, 11)),
+            ((7, 5), (6, 7), (2, 3, 4, 5)),
+        ):
+            changed = x.clone()
+            changed[0, row, column] += 1.0
+            touched = (layer(changed) != layer(x)).any(-1)[0].nonzero().tolist()
+            assert touched == [[r, c] for r in rows for c in columns]
+    before = layer(x)
+    with pydl.no_grad():
+        layer.qkv.bias[4:8] += 5.0  # of the keys, which have none
+    assert pydl.equal(layer(x), before)
+    with pydl.no_grad():
+        layer.qkv.bias[:4] += 5.0
+    assert not pydl.equal(layer(x), before)
+
+
 def test_auxiliary_outputs() -> None:
     net = models.googlenet(num_classes=3, init_weights=False, transform_input=True)
     out = net(pydl.rand(2, 3, 64, 64))
