@@ -326,9 +326,8 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_keys(name: str, full: bool) -> None:
-    if name != "ssdlite320_mobilenet_v3_large" and not full:
-        pytest.skip("large: made with --full")
+@pytest.mark.usefixtures("untouched")
+def test_keys(name: str) -> None:
     model = getattr(D, name)()
     assert set(KEYS[name].split()) <= set(model.state_dict())
 
