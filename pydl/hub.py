@@ -155,6 +155,9 @@ def load_weights(
         raise RuntimeError(f"load_weights(): the file does not fit {type(model).__name__}: {report}")
     wrong = {key for key, _, _ in report.misshaped}
     with pydl.no_grad():
+        # Entries that are the model's own, under other names, must not be overwritten before they are read.
+        places = {v.data_ptr() for v in own.values() if not is_lazy(v)}
+        entries = {k: v.clone() if v.data_ptr() in places else v for k, v in entries.items()}
         for key, value in own.items():
             if key in entries and key not in wrong:
                 if is_lazy(value):

@@ -11,6 +11,8 @@ from pydl._estimators import ConvergenceWarning, Estimator, NotFittedError, accu
 
 __all__ = ["ConvergenceWarning", "NotFittedError", "Perceptron"]
 
+_FEW = 16
+
 
 class Perceptron(Estimator):
     """Rosenblatt's perceptron (Psychological Review 65, 1958).
@@ -97,29 +99,40 @@ class Perceptron(Estimator):
 
     def _run(self, w: Any, b: float, samples: Any, signs: Any, chance: Any) -> tuple[float, int, int, bool]:
         """Train one hyperplane in place of ``w``; returns b, epochs, updates, and whether it separates."""
-        updates = 0
-        order = np.arange(len(samples))
-        for epoch in range(1, self.max_iter + 1):
+        # y (w.x + b) of all samples is one product of these rows with w and b behind each other.
+        signed = signs[:, None] * np.column_stack([samples, np.ones(len(samples))])
+        plane, rate = np.append(w, b), np.full(len(w) + 1, float(self.eta0))
+        rate[-1] *= self.fit_intercept
+        order, updates, epochs, wrong = np.arange(len(samples)), 0, 0, 1
+        while wrong and epochs < self.max_iter:
+            epochs += 1
+            rows = signed
             if self.shuffle:
                 chance.shuffle(order)
-            wrong = 0
-            start = 0
-            while start < len(order):
-                # The samples up to the first error see the same weights: one product finds that error.
-                rest = order[start:]
-                margin = signs[rest] * (samples[rest] @ w + b)
-                errors = np.flatnonzero(margin <= 0)
-                if not len(errors):
-                    break
-                i = rest[errors[0]]
-                w += self.eta0 * signs[i] * samples[i]
-                b += self.eta0 * signs[i] * self.fit_intercept
-                wrong += 1
-                start += int(errors[0]) + 1
+                rows = signed[order]
+            wrong = self._epoch(plane, rate, rows)
             updates += wrong
-            if not wrong:
-                return b, epoch, updates, True
-        return b, self.max_iter, updates, False
+        w[:] = plane[:-1]
+        return float(plane[-1]), epochs, updates, not wrong
+
+    @staticmethod
+    def _epoch(plane: Any, rate: Any, rows: Any) -> int:
+        """Visits all rows in turn; returns how many of them changed the plane."""
+        wrong, start, width = 0, 0, _FEW
+        while start < len(rows):
+            # The samples up to the first error see the same plane: one product finds it, of a few rows where errors
+            # follow each other closely.
+            missed = rows[start : start + width] @ plane <= 0
+            at = int(missed.argmax())
+            if not missed[at]:
+                start += width
+                width *= 2
+                continue
+            plane += rate * rows[start + at]
+            wrong += 1
+            start += at + 1
+            width = _FEW
+        return wrong
 
     def decision_function(self, X: Any) -> Any:
         """``w.x + b``: (n,) for two classes, (n, classes) for more."""

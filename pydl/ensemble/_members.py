@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import pydl
+from pydl import Tensor
 from pydl._estimators import Estimator, accuracy, as_array, numeric
-from pydl.nn import Module
+from pydl.nn import Embedding, EmbeddingBag, Module
 
 Array = Any
 
@@ -47,12 +48,20 @@ def samples_of(estimator: Any, x: Any, members: Sequence[Any]) -> Array:
     return array
 
 
+def _inputs(module: Module, x: Tensor) -> Tensor:
+    """Samples in the dtype of the first layer with parameters; integers for an embedding."""
+    first = next((m for m in module.modules() if any(p is not None for p in m._parameters.values())), None)
+    if isinstance(first, (Embedding, EmbeddingBag)):
+        return x.long()
+    parameter = next((p for p in module.parameters() if p.is_floating_point()), None)
+    if parameter is None:
+        return x.float() if x.is_floating_point() else x
+    return x.to(parameter.dtype)
+
+
 def module_probabilities(module: Module, x: Array) -> Array:
     """Softmax of a module's logits, in eval mode and without derivatives; its mode is put back."""
-    parameter = next((p for p in module.parameters() if p.is_floating_point()), None)
-    inputs = pydl.tensor(np.ascontiguousarray(x))
-    if inputs.is_floating_point() or parameter is not None:
-        inputs = inputs.to(pydl.float32 if parameter is None else parameter.dtype)
+    inputs = _inputs(module, pydl.tensor(np.ascontiguousarray(x)))
     modes = [(m, m.training) for m in module.modules()]
     module.eval()
     try:

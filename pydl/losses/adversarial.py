@@ -172,7 +172,11 @@ def gradient_penalty(
         between = mix * real + (1 - mix) * fake.to(real.dtype)
         if not between.requires_grad:
             between.requires_grad_()
-        (slope,) = pydl.autograd.grad(critic(between).sum(), between, create_graph=True)
+        score, slope = critic(between).sum(), None
+        if score.requires_grad:
+            (slope,) = pydl.autograd.grad(score, between, create_graph=True, allow_unused=True)
+        if slope is None:  # the critic does not look at its input
+            slope = pydl.zeros_like(between)  # type: ignore[attr-defined]
     wide = widen(slope)
     excess = norm(wide.reshape(count, wide.numel() // max(1, count))) - target
     loss = (excess.relu() if one_sided else excess).square()

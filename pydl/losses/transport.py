@@ -160,7 +160,7 @@ class EarthMoverLoss(Loss, of=earth_mover_loss, takes=3):
             of the plan with entropy (Cuturi 2013), in the log domain; the derivative is that of the fixed point.
             ``"exact"``: linear programming through SciPy, with the plan and the duals as derivatives.
         positions: (K,), ascending. Default: 0, 1, ..., K - 1.
-        eps: weight of the entropy. Default: 0.1.
+        eps: weight of the entropy. Default: 0.1. Steps to convergence grow as the costs divided by it.
         max_iter, tol: steps end when the marginals' error (L1) is below ``tol``. Default: 1000 and 1e-9.
         normalize: divide masses by their sum. Default: True.
         reduction: ``"mean"`` (default), ``"sum"`` or ``"none"``.

@@ -17,8 +17,13 @@ from pydl.quantization.tensor import qint8
 
 __all__ = ["convert", "prepare", "prepare_qat", "quantize", "quantize_dynamic", "quantize_qat"]
 
-_INT8: dict[type, Any] = {nn.Linear: QuantizedLinear, nn.Conv1d: QuantizedConv1d, nn.Conv2d: QuantizedConv2d}
-_AWARE: dict[type, Any] = {nn.Linear: QATLinear, nn.Conv1d: QATConv1d, nn.Conv2d: QATConv2d}
+_INT8: dict[type, Any] = {
+    nn.Linear: QuantizedLinear, nn.Conv1d: QuantizedConv1d, nn.Conv2d: QuantizedConv2d,
+    nn.blocks.PointwiseConv2d: QuantizedConv2d,
+}  # fmt: skip
+_AWARE: dict[type, Any] = {
+    nn.Linear: QATLinear, nn.Conv1d: QATConv1d, nn.Conv2d: QATConv2d, nn.blocks.PointwiseConv2d: QATConv2d,
+}  # fmt: skip
 _WITH_RELU = (LinearReLU, ConvReLU1d, ConvReLU2d)
 _DYNAMIC: dict[type, Any] = {
     nn.Linear: dynamic.DynamicQuantizedLinear,
@@ -141,9 +146,9 @@ def prepare(
         inplace: default False.
         allow_list, observer_non_leaf_module_list, prepare_custom_config_dict: accepted, without effect.
 
-    Linear, Conv1d, Conv2d (also fused with a ReLU) and QuantStub are observed at their input. All other layers, also
-    Conv3d, transposed convolutions and subclasses of these, stay as they are, in float32. Warns where no module has a
-    qconfig.
+    Linear, Conv1d, Conv2d (also fused with a ReLU), PointwiseConv2d and QuantStub are observed at their input. All
+    other layers, also Conv3d, transposed convolutions and other subclasses, stay as they are, in float32. Warns where
+    no module has a qconfig.
 
     >>> model = pydl.nn.Sequential(pydl.quantization.QuantStub(), pydl.nn.Linear(4, 2)).eval()
     >>> model.qconfig = pydl.quantization.get_default_qconfig()

@@ -214,3 +214,14 @@ def test_pruning_loses_less_than_a_point(full: bool) -> None:
         losses.append((before - sparse, before - accuracy(net, test_x, test_y)))
     print("lost", losses)
     assert max(np.mean(losses, 0)) < 0.01
+
+
+def test_the_history_of_a_distillation_is_the_mean_over_samples() -> None:
+    pydl.manual_seed(0)
+    student, teacher = nn.Linear(3, 2), nn.Linear(3, 2)
+    x, y = pydl.rand(7, 3), pydl.zeros(7, dtype=pydl.int64)
+    batches = [(x[:5], y[:5]), (x[5:], y[5:])]
+    still = pydl.optim.SGD(student.parameters(), lr=0.0)
+    history = pydl.compress.distill(student, teacher, batches, still, epochs=2)["loss"]
+    want = pydl.losses.distillation_loss(student(x), teacher(x), y).item()
+    assert history == pytest.approx([want, want], rel=1e-5)

@@ -350,3 +350,13 @@ def test_bfloat16_samples() -> None:
     x, y = pydl.rand(20, 2).bfloat16(), pydl.arange(20) % 2
     vote = pydl.ensemble.VotingEnsemble([pydl.svm.SVC(), pydl.nn.Linear(2, 2)]).fit(x, y)
     assert vote.predict(x).shape == (20,)
+
+
+def test_a_module_that_begins_with_an_embedding_gets_integers() -> None:
+    pydl.manual_seed(0)
+    net = pydl.nn.Sequential(pydl.nn.Embedding(10, 4), pydl.nn.Flatten(), pydl.nn.Linear(12, 2))
+    x = np.random.RandomState(0).randint(0, 10, (6, 3))
+    want = net(pydl.tensor(x)).argmax(1).numpy()
+    np.testing.assert_array_equal(pydl.ensemble.VotingEnsemble([net]).predict(x), want)
+    with_others = pydl.ensemble.VotingEnsemble([net, pydl.svm.SVC()], weights=[3, 1]).fit(x, [0, 1] * 3)
+    np.testing.assert_array_equal(with_others.predict(x), want)

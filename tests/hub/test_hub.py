@@ -237,3 +237,10 @@ def test_freeze() -> None:
     assert hub.freeze(model) == [n for n, _ in model.named_parameters()]
     with pytest.raises(ValueError, match="fits no"):
         hub.freeze(model, "boddy")
+
+
+def test_names_that_change_places() -> None:
+    model = pydl.nn.ModuleDict({"a": pydl.nn.Linear(2, 2), "b": pydl.nn.Linear(2, 2)})
+    a, b = (model[k].weight.detach().clone() for k in "ab")
+    hub.load_weights(model, model.state_dict(), rename={"a": "b", "b": "a"})
+    assert pydl.equal(model["a"].weight, b) and pydl.equal(model["b"].weight, a)

@@ -141,3 +141,10 @@ def test_spacing_as_a_tensor_or_an_array() -> None:
     want = losses.signed_distance(mask, [1.0, 2.0]).tolist()
     assert losses.signed_distance(mask, pydl.tensor([1.0, 2.0])).tolist() == want
     assert losses.signed_distance(mask, np.array([1.0, 2.0])).tolist() == want
+
+
+def test_a_critic_that_does_not_look() -> None:
+    x = pydl.rand(3, 2)
+    assert losses.gradient_penalty(lambda t: pydl.ones(3, 1), x, x).item() == 1
+    bias = pydl.ones(1, requires_grad=True)
+    assert losses.gradient_penalty(lambda t: bias.expand(3), x, x, target=2.0).item() == 4

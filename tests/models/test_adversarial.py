@@ -82,6 +82,20 @@ def test_style_transfer() -> None:
     before = copy.deepcopy(network.state_dict())
     content, style = pydl.rand(1, 3, 20, 20), pydl.rand(1, 3, 24, 16) * pydl.tensor([1.0, 0.2, 0.2]).view(1, 3, 1, 1)
     transfer = models.StyleTransfer(network, ["3"], ["1", "3"])
+    # Each term by itself: zero where the image is the picture whose content, or style, is wanted
+    parts = [
+        models.StyleTransfer(network, ["3"], ["1", "3"], c, s, t) for c, s, t in ((2.0, 0, 0), (0, 3.0, 0), (0, 0, 5.0))
+    ]
+    with pydl.no_grad():
+        wanted, grams = transfer.features(content)[0], transfer.features(style)[1]
+        ours, own = transfer.features(content * 0.5)
+        terms = [
+            2.0 * (ours[0] - wanted[0]).square().mean(),
+            3.0 * sum((a - b).square().mean() for a, b in zip(own, grams)),
+            5.0 * pydl.losses.total_variation_loss(content * 0.5, average=True),
+        ]
+        for part, term in zip(parts, terms):
+            assert pydl.allclose(part(content * 0.5, wanted, grams), term)
     seen: list[int] = []
     image, losses = transfer.run(content, style, steps=40, callback=lambda step, loss: seen.append(step))
     assert losses[-1] < 0.5 * losses[0] and seen == list(range(40)) and len(losses) == 40

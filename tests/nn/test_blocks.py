@@ -430,3 +430,8 @@ def test_grad_stats() -> None:
     half = nn.Linear(2, 1, bias=False).half()
     half.weight.grad = pydl.full((1, 2), 60000.0, dtype=pydl.float16)
     assert nn.utils.grad_stats(half)["weight"]["norm"] == pytest.approx(2**0.5 * 60000, rel=1e-3)
+
+
+def test_a_spatial_transformer_of_no_images() -> None:
+    block = nn.blocks.SpatialTransformer(in_channels=2, output_size=(3, 4))
+    assert block(pydl.zeros(0, 2, 5, 5)).shape == (0, 2, 3, 4)

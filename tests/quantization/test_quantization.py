@@ -496,3 +496,16 @@ def test_fake_quantization_of_half_precision() -> None:
     assert got.dtype == pydl.float16 and pydl.allclose(got.float(), x.float(), rtol=0.02, atol=1e-7)
     y = pydl.arange(256).bfloat16() * 0.5
     assert pydl.equal(pydl.fake_quantize_per_tensor_affine(y, 0.5, 3, 3, 258), y)
+
+
+@pytest.mark.parametrize("aware", [False, True])
+def test_pointwise_convolutions_are_quantized(aware: bool) -> None:
+    model = nn.Sequential(nn.blocks.PointwiseConv2d(8, 6), nn.ConvTranspose2d(6, 2, 2))
+    x = pydl.rand(2, 8, 5, 5)
+    model.qconfig = (quantization.get_default_qat_qconfig if aware else quantization.get_default_qconfig)()
+    prepared = quantization.prepare_qat(model) if aware else quantization.prepare(model.eval())
+    prepared(x)
+    int8 = quantization.convert(prepared.eval())
+    assert isinstance(int8[0], quantization.QuantizedConv2d)
+    assert type(int8[1]) is nn.ConvTranspose2d  # has no 8-bit form
+    close(int8(x), model.eval()(x), 0.05)

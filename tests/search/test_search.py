@@ -105,6 +105,8 @@ def test_random_draws() -> None:
     assert decades.min() > 30  # log-uniform: a quarter in each
     whole = [t.params["k"] for t in RandomSearch(lambda p: 0, {"k": (1, 64, "log")}, seed=0).run(400).trials]
     assert min(whole) == 1 and max(whole) <= 64 and np.median(whole) < 14
+    few = [t.params["k"] for t in RandomSearch(lambda p: 0, {"k": (1, 2, "log")}, seed=0).run(2000).trials]
+    assert abs(few.count(1) / 2000 - math.log(3) / math.log(5)) < 0.03  # of [0.5, 2.5] what rounds to 1
     assert RandomSearch(lambda p: 0, {"k": (5, 5), "f": (0.5, 0.5)}).run(1).best_params == {"k": 5, "f": 0.5}
 
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
@@ -63,10 +64,17 @@ int64_t Tiling::tiles_along(int d, int results) const {
 
 bool Tiling::pays(int64_t channels, int64_t rows) const {
   if (scheme_ < 0) return false;
-  // Multiply-adds take 1/13 of a cycle; the transforms of an element 0.6 cycles, whose load, sum and store are in vectors.
+  // Cycles for a tile and plane: a multiply-add takes 1/13; the load, sums and store of a transform 0.6 where they fill
+  // vectors, and four times that where columns are far apart.
+  constexpr double kLanes = 16, kProduct = 1.0 / 13, kTransform = 0.6, kGathered = 4;
+  const auto fill = [](double tiles) { return std::ceil(tiles / kLanes) * kLanes / tiles; };
   const double k = static_cast<double>(channels * depth()), m = static_cast<double>(rows), places = static_cast<double>(tiles());
-  const double direct = static_cast<double>(g_.grid[1] * g_.grid[2] * taps()) * k * m / 13;
-  return places * planes() * (k * m / 13 + 0.6 * (k + m)) < 0.92 * direct;
+  const double segments = static_cast<double>(std::min(dilation_[2], g_.grid[2]));
+  const double row = static_cast<double>(tiles_along(2, scheme().w.results)) / segments;
+  const double products = k * m * kProduct * fill(places * static_cast<double>(g_.batch * g_.grid[0]));
+  const double transforms = (k + m) * kTransform * fill(row) * (dilation_[2] > 2 ? kGathered : 1);
+  const double direct = static_cast<double>(g_.grid[1] * g_.grid[2] * taps()) * k * m * kProduct;
+  return places * planes() * (products + transforms) < 0.92 * direct;
 }
 
 void Tiling::cut(int64_t most) {

@@ -102,6 +102,8 @@ class SpatialTransformer(Module):
         """The transformed images."""
         theta = self.theta(x)
         size = [*x.shape[:2], *(self.output_size or x.shape[2:])]
+        if len(x) == 0:  # which affine_grid refuses, as torch's
+            return x.new_zeros(size)
         grid = F.affine_grid(theta, size, align_corners=self.align_corners)
         return F.grid_sample(x, grid, self.mode, self.padding_mode, self.align_corners)
 

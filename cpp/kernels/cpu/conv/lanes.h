@@ -11,6 +11,7 @@ namespace {
 template <class T>
 struct LaneMask {
   uint32_t bits;
+  LaneMask() = default;
   PYDL_INLINE LaneMask(int begin, int end) : bits(((1u << end) - 1) & ~((1u << begin) - 1)) {}
 };
 PYDL_INLINE VF load_lanes(const float* p, LaneMask<float> m) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(m.bits), p); }
@@ -19,6 +20,7 @@ PYDL_INLINE VD load_lanes(const double* p, LaneMask<double> m) { return _mm512_m
 template <class T>
 struct LaneMask {
   __m256i bits;
+  LaneMask() = default;
   PYDL_INLINE LaneMask(int begin, int end)
       : bits(_mm256_andnot_si256(lane_mask(begin * static_cast<int>(sizeof(T)) / 4), lane_mask(end * static_cast<int>(sizeof(T)) / 4))) {}
 };
@@ -28,10 +30,12 @@ PYDL_INLINE VD load_lanes(const double* p, LaneMask<double> m) { return _mm256_m
 template <class T>
 struct LaneMask {
   int begin, end;
+  LaneMask() = default;
   PYDL_INLINE LaneMask(int b, int e) : begin(b), end(e) {}
 };
 template <class T>
 PYDL_INLINE V<T> load_lanes(const T* p, LaneMask<T> m) {
+  if (m.begin == 0 && m.end == kLanes<T>) return load(p);
   T v[kLanes<T>] = {};
   for (int i = m.begin; i < m.end; ++i) v[i] = p[i];
   return load(v);
@@ -50,15 +54,6 @@ PYDL_INLINE LaneMask<T> inside(int64_t x, int64_t width) {
   constexpr int L = kLanes<T>;
   const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
   return LaneMask<T>(begin < end ? begin : 0, begin < end ? end : 0);
-}
-
-// row[x + i] for the places inside [0, width), else 0.
-template <class T>
-PYDL_INLINE V<T> load_inside(const T* row, int64_t x, int64_t width) {
-  constexpr int L = kLanes<T>;
-  const int begin = clamp_lane(-x, L), end = clamp_lane(width - x, L);
-  if (begin == 0 && end == L) return load(row + x);
-  return begin < end ? load_lanes(row + x, begin, end) : V<T>{};
 }
 
 template <class X, int... I>

@@ -11,15 +11,15 @@ using Lanes = typename MakeIndices<L>::Type;
 
 // ---- tiles of the input ----------------------------------------------------------------------------------------
 
-// out[q][i] = row[x + N i + q] for q < N, N = 1, 2, 4 or 8.
+// out[q][i] = p[N i + q] for q < N, N = 1, 2, 4 or 8; one mask for each of the N vectors that lie there.
 template <int N>
-PYDL_INLINE void split_columns(const float* row, int64_t x, int64_t width, VF* out) {
+PYDL_INLINE void split_columns(const float* p, const LaneMask<float>* masks, VF* out) {
   if constexpr (N == 1) {
-    out[0] = load_inside(row, x, width);
+    out[0] = load_lanes(p, masks[0]);
   } else {
     VF low[N / 2], high[N / 2];
-    split_columns<N / 2>(row, x, width, low);
-    split_columns<N / 2>(row, x + N / 2 * L, width, high);
+    split_columns<N / 2>(p, masks, low);
+    split_columns<N / 2>(p + N / 2 * L, masks + N / 2, high);
 #pragma GCC unroll 4
     for (int q = 0; q < N / 2; ++q) {
       out[q] = even_lanes(low[q], high[q], Lanes{});
@@ -28,18 +28,34 @@ PYDL_INLINE void split_columns(const float* row, int64_t x, int64_t width, VF* o
   }
 }
 
-// The kSpan columns of L tiles, kApart columns from one tile to the next; columns are kStep apart, or `step` if that is 0.
+// Reads the kSpan columns of L tiles at x, kApart columns from one tile to the next, columns kStep apart. What lies inside
+// of a row is the same for all rows and channels.
 template <int kSpan, int kApart, int kStep>
-PYDL_INLINE void tile_columns(const float* row, int64_t x, int64_t step, int64_t width, VF* out) {
-  if constexpr (kStep > 0) {
-    constexpr int kParts = (kSpan + kApart - 1) / kApart, N = kApart * kStep;
+struct Columns {
+  static constexpr int kParts = (kSpan + kApart - 1) / kApart, N = kApart * kStep;
+  int64_t x;
+  LaneMask<float> masks[kParts][N];
+
+  PYDL_INLINE Columns(int64_t at, int64_t, int64_t width) : x(at) {
+    for (int i = 0; i < kParts; ++i) {
+      for (int n = 0; n < N; ++n) masks[i][n] = inside<float>(x + N * i + L * n, width);
+    }
+  }
+  PYDL_INLINE void read(const float* row, VF* out) const {
     VF part[kParts][N];
 #pragma GCC unroll 3
-    for (int i = 0; i < kParts; ++i) split_columns<N>(row, x + N * i, width, part[i]);
+    for (int i = 0; i < kParts; ++i) split_columns<N>(row + x + N * i, masks[i], part[i]);
 #pragma GCC unroll 6
     for (int q = 0; q < kSpan; ++q) out[q] = part[q / kApart][q % kApart * kStep];
-  } else {
-#pragma GCC unroll 6
+  }
+};
+
+// The same for any distance of columns.
+template <int kSpan, int kApart>
+struct Columns<kSpan, kApart, 0> {
+  int64_t x, step, width;
+  PYDL_INLINE Columns(int64_t at, int64_t apart, int64_t size) : x(at), step(apart), width(size) {}
+  PYDL_INLINE void read(const float* row, VF* out) const {
     for (int q = 0; q < kSpan; ++q) {
       float lane[L];
       for (int i = 0; i < L; ++i) {
@@ -49,30 +65,31 @@ PYDL_INLINE void tile_columns(const float* row, int64_t x, int64_t step, int64_t
       out[q] = load(lane);
     }
   }
-}
+};
 
 template <class H, class W, int kStep>
 void tiles_in_as(const TilesIn& g) {
   constexpr Method kH = H::kMethod, kW = W::kMethod;
   constexpr int kApart = kW.results * kW.stride;
-  for (int64_t c = 0; c < g.count; ++c) {
-    float* out = g.out + c * g.out_step;
-    for (int64_t j = 0; j < g.len; j += L) {
+  for (int64_t j = 0; j < g.len; j += L) {
+    const Columns<kW.span, kApart, kStep> columns(g.x + kApart * j * g.step, g.step, g.width);
+    for (int64_t c = 0; c < g.count; ++c) {
       VF rows[kW.planes][kH.span];  // the columns are transformed as they come
 #pragma GCC unroll 6
       for (int r = 0; r < kH.span; ++r) {
         VF d[kW.span] = {}, v[kW.planes];
-        if (g.in[r]) tile_columns<kW.span, kApart, kStep>(g.in[r] + c * g.in_step, g.x + kApart * j * g.step, g.step, g.width, d);
+        if (g.in[r]) columns.read(g.in[r] + c * g.in_step, d);
         W::input(d, v);
 #pragma GCC unroll 7
         for (int q = 0; q < kW.planes; ++q) rows[q][r] = v[q];
       }
+      float* out = g.out + c * g.out_step + j;
 #pragma GCC unroll 7
       for (int q = 0; q < kW.planes; ++q) {
         VF v[kH.planes];
         H::input(rows[q], v);
 #pragma GCC unroll 7
-        for (int r = 0; r < kH.planes; ++r) store(out + (kW.planes * r + q) * g.plane_step + j, v[r]);
+        for (int r = 0; r < kH.planes; ++r) store(out + (kW.planes * r + q) * g.plane_step, v[r]);
       }
     }
   }
@@ -172,12 +189,13 @@ bool tiles_out(const TilesOut& g) {
 // L columns from x on as vectors of channels.
 PYDL_INLINE void gradient_columns(const TilesOfGradient& g, const float* row, int64_t c, int64_t x, VF* out) {
   const int64_t channels = g.count - c;
+  const LaneMask<float> mask = inside<float>(x, g.width);
 #pragma GCC unroll 16
   for (int i = 0; i < L; ++i) {
     if (!row || i >= channels) {
       out[i] = VF{};
     } else if (g.step == 1) {
-      out[i] = load_inside(row + i * g.in_step, x, g.width);
+      out[i] = load_lanes(row + i * g.in_step + x, mask);
     } else {
       float part[L];
       for (int q = 0; q < L; ++q) part[q] = x + q * g.step < g.width ? row[i * g.in_step + x + q * g.step] : 0.0f;

@@ -18,19 +18,29 @@ struct WideProduct {
   Words low, high;
 };
 PYDL_INLINE WideProduct wide_product(Words a, uint32_t b) {
+  // The products of the even and of the odd lanes hold both halves: a third multiplication for the low ones would cost more.
 #if PYDL_ISA_LEVEL == 2
   const __m512i x = (__m512i)a.raw, m = _mm512_set1_epi32(static_cast<int>(b));
   const __m512i even = _mm512_maskz_mul_epu32(0xff, x, m), odd = _mm512_maskz_mul_epu32(0xff, _mm512_maskz_srli_epi64(0xff, x, 32), m);
-  const __m512i high = _mm512_mask_blend_epi32(0xaaaa, _mm512_maskz_srli_epi64(0xff, even, 32), odd);
-  return {a * b, (Words::Raw)high};
+  const __m512i low = _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
+  return {(Words::Raw)low, (Words::Raw)_mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB)};
 #elif PYDL_ISA_LEVEL == 1
   const __m256i x = (__m256i)a.raw, m = _mm256_set1_epi32(static_cast<int>(b));
   const __m256i even = _mm256_mul_epu32(x, m), odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), m);
-  return {a * b, (Words::Raw)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa)};
+  const __m256i low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+  return {(Words::Raw)low, (Words::Raw)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa)};
 #else
   Words high;
   for (int i = 0; i < Words::size; ++i) high.raw[i] = static_cast<uint32_t>((static_cast<uint64_t>(a.raw[i]) * b) >> 32);
   return {a * b, high};
+#endif
+}
+
+PYDL_INLINE Words xor3(Words a, Words b, uint32_t c) {
+#if PYDL_ISA_LEVEL == 2
+  return (Words::Raw)_mm512_ternarylogic_epi32((__m512i)a.raw, (__m512i)b.raw, _mm512_set1_epi32(static_cast<int>(c)), 0x96);
+#else
+  return a ^ b ^ c;
 #endif
 }
 
@@ -55,9 +65,9 @@ PYDL_INLINE void philox_block(uint32_t* words, uint64_t seed, uint64_t counter) 
     uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
     for (int round = 0; round < 10; ++round) {
       const WideProduct a = wide_product(x0, 0xd2511f53u), b = wide_product(x2, 0xcd9e8d57u);
-      x0 = b.high ^ x1 ^ key0;
+      x0 = xor3(b.high, x1, key0);
       x1 = b.low;
-      x2 = a.high ^ x3 ^ key1;
+      x2 = xor3(a.high, x3, key1);
       x3 = a.low;
       key0 += 0x9e3779b9u;
       key1 += 0xbb67ae85u;
