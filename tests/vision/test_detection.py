@@ -326,9 +326,8 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_keys(name: str, full: bool) -> None:
-    if name != "ssdlite320_mobilenet_v3_large" and not full:
-        pytest.skip("large: made with --full")
+@pytest.mark.usefixtures("untouched")
+def test_keys(name: str) -> None:
     model = getattr(D, name)()
     assert set(KEYS[name].split()) <= set(model.state_dict())
 
@@ -400,3 +399,16 @@ def test_signatures() -> None:
     small = D.fasterrcnn_mobilenet_v3_large_320_fpn(num_classes=3)
     assert (small.transform.min_size, small.rpn._pre_nms_top_n["testing"]) == ((320,), 150)
     assert small.roi_heads.box_predictor.cls_score.out_features == 3
+
+
+def test_ssd_takes_the_hardest_backgrounds() -> None:
+    """Three for each positive box, of each image by itself; none where there is no positive one."""
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((3, 40, 4)), np.zeros((3, 40), int)
+    labels[0, [3, 7]], labels[1, 5] = [1, 3], 2
+    loss = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, labels[..., None], 2)[..., 0]
+    wanted = sum(
+        row[at > 0].sum() + np.sort(row[at == 0])[::-1][: 3 * (at > 0).sum()].sum() for row, at in zip(loss, labels)
+    )
+    got = MAKERS["ssd"]()._class_loss(pydl.tensor(logits), pydl.tensor(labels))
+    assert got.item() == pytest.approx(wanted)

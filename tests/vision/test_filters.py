@@ -123,6 +123,16 @@ def test_canny_against_loops() -> None:
         found = filters.Canny(low, high)(pydl.from_numpy(disc[None, None]))
         np.testing.assert_allclose(found[0][0, 0].numpy(), thin, atol=1e-10)
         np.testing.assert_array_equal(found[1][0, 0].numpy(), edges)
+    # Steps along both diagonals, whose two lines of pixels are equal
+    for steps in (
+        (rows + columns > 40) * 1.0,
+        (rows > columns) * 1.0,
+        (np.abs(rows - 20) + np.abs(columns - 22) < 9) * 1.0,
+    ):
+        thin, edges = canny(steps, 0.2, 0.8)
+        found = filters.Canny(0.2, 0.8)(pydl.from_numpy(steps[None, None]))
+        np.testing.assert_allclose(found[0][0, 0].numpy(), thin, atol=1e-10)
+        np.testing.assert_array_equal(found[1][0, 0].numpy(), edges)
     grey = pydl.from_numpy(disc[None, None])
     colour = filters.Canny(0.2, 0.8)(grey.expand(1, 3, -1, -1))[1]
     assert colour.equal(filters.Canny(0.2, 0.8)(grey)[1])

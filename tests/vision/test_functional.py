@@ -148,6 +148,16 @@ def test_rotation_is_the_same_for_all_kinds() -> None:
     assert np.abs(ours[middle] - theirs[middle]).max() < 0.02
     filled = F.rotate(t(FLOATS), 45, fill=[0.1, 0.2, 0.3])
     np.testing.assert_allclose(filled[:, 0, 0].tolist(), [0.1, 0.2, 0.3], rtol=1e-6)
+    batch, colour = t(np.stack([FLOATS, FLOATS[::-1]])), pydl.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1)
+    inside = F.rotate(pydl.ones(1, 17, 23), 45, "bilinear")
+    mixed = F.rotate(batch, 45, "bilinear") * inside + colour * (1 - inside * 1.0)
+    smooth = F.rotate(batch, 45, "bilinear", fill=[0.1, 0.2, 0.3])
+    np.testing.assert_allclose(smooth.numpy(), mixed.numpy(), atol=1e-6)
+    traced = t(FLOATS).requires_grad_()
+    turned = F.rotate(traced, 45, "bilinear", fill=0.5).sum()
+    turned.backward()  # a linear map and a constant
+    black = F.rotate(pydl.zeros(3, 17, 23), 45, "bilinear", fill=0.5).sum()
+    assert (traced.grad * traced).sum().item() == pytest.approx((turned - black).item(), rel=1e-5)
     with pytest.raises(ValueError, match="fill"):
         F.rotate(t(FLOATS), 45, fill=[0.1, 0.2])
     with pytest.raises(ValueError, match="nearest or bilinear"):

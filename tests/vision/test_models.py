@@ -17,7 +17,7 @@ from pydl import nn
 from pydl.vision import models
 from pydl.vision.models.keypoint import SimpleBaselinePose, oks, pck
 
-LARGE = 30_000_000  # more parameters are made with --full alone
+LARGE = 60_000_000  # more parameters are trained with --full alone
 DETECTION = set(models.detection.__all__)
 SEGMENTATION = set(models.segmentation.__all__)
 
@@ -30,10 +30,9 @@ def make(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(models.PARAMETER_COUNTS))
-def test_parameter_counts(name: str, full: bool) -> None:
+@pytest.mark.usefixtures("untouched")
+def test_parameter_counts(name: str) -> None:
     count = models.PARAMETER_COUNTS[name]
-    if count > LARGE and not full:
-        pytest.skip("large: made with --full")
     assert sum(p.numel() for p in make(name)().parameters()) == count
     if name not in DETECTION | SEGMENTATION | {"SimpleBaselinePose", "unet"}:
         example = doctest.DocTestParser().get_examples(make(name).__doc__)
@@ -54,7 +53,7 @@ FAMILIES = {
 def test_families(name: str, full: bool) -> None:
     """Logits of the right size, finite, the same after the weights went through a state dict; gradients for all
     parameters."""
-    if models.PARAMETER_COUNTS[name] > 2 * LARGE and not full:
+    if models.PARAMETER_COUNTS[name] > LARGE and not full:
         pytest.skip("large: made with --full")
     pydl.manual_seed(0)
     options = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
@@ -88,6 +87,7 @@ def test_vision_transformer() -> None:
         models.VisionTransformer(30, 8, 2, 2, 16, 32)
 
 
+@pytest.mark.usefixtures("untouched")
 def test_keys() -> None:
     """Names that files of torchvision have, some of each family."""
     wanted = {
@@ -140,6 +140,31 @@ def test_maxvit() -> None:
         changed[0, :, 0, 0] += 1.0
         touched = (layer(changed) != layer(before)).any(1)[0].nonzero().tolist()
         assert touched == ([[0, 0], [0, 3], [2, 0], [2, 3]] if grid else [[0, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def test_shifted_windows_do_not_see_round_the_border() -> None:
+    """Windows of 4 shifted by 2 on 8 places: two at either end, and four in the middle."""
+    swin = models.swin_transformer
+    for kind in (swin.ShiftedWindowAttention, swin.ShiftedWindowAttentionV2):
+        pydl.manual_seed(0)
+        layer = kind(4, [4, 4], [2, 2], 2).eval()
+        x = pydl.rand(1, 8, 12, 4)
+        for (row, column), rows, columns in (
+            ((0, 0), (0, 1), (0, 1)),
+            ((3, 11), (2, 3, 4, 5), (10, 11)),
+            ((7, 5), (6, 7), (2, 3, 4, 5)),
+        ):
+            changed = x.clone()
+            changed[0, row, column] += 1.0
+            touched = (layer(changed) != layer(x)).any(-1)[0].nonzero().tolist()
+            assert touched == [[r, c] for r in rows for c in columns]
+    before = layer(x)
+    with pydl.no_grad():
+        layer.qkv.bias[4:8] += 5.0  # of the keys, which have none
+    assert pydl.equal(layer(x), before)
+    with pydl.no_grad():
+        layer.qkv.bias[:4] += 5.0
+    assert not pydl.equal(layer(x), before)
 
 
 def test_auxiliary_outputs() -> None:
