@@ -64,9 +64,9 @@ int64_t Tiling::tiles_along(int d, int results) const {
 
 bool Tiling::pays(int64_t channels, int64_t rows) const {
   if (scheme_ < 0) return false;
-  // Cycles for a tile and plane: a multiply-add takes 1/13; the load, sums and store of a transform 0.6 where they fill
+  // Cycles for a tile and plane: a multiply-add takes 1/13; the load, sums and store of a transform 0.4 where they fill
   // vectors, and four times that where columns are far apart.
-  constexpr double kLanes = 16, kProduct = 1.0 / 13, kTransform = 0.6, kGathered = 4;
+  constexpr double kLanes = 16, kProduct = 1.0 / 13, kTransform = 0.4, kGathered = 4;
   const auto fill = [](double tiles) { return std::ceil(tiles / kLanes) * kLanes / tiles; };
   const double k = static_cast<double>(channels * depth()), m = static_cast<double>(rows), places = static_cast<double>(tiles());
   const double segments = static_cast<double>(std::min(dilation_[2], g_.grid[2]));
