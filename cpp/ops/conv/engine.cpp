@@ -300,6 +300,15 @@ void run(const Pass<T>& p) {
 
 }  // namespace
 
+int64_t row_parts(int64_t tasks, int64_t most) {
+  const int64_t threads = in_parallel_region() ? 1 : num_threads();
+  if (tasks >= 8 * threads) return 1;
+  for (int64_t parts = 1; parts <= std::min(threads, most); ++parts) {
+    if (tasks * parts % threads == 0) return parts;
+  }
+  return std::min(threads, most);
+}
+
 template <class T>
 void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out) {
   Pass<T> p{};

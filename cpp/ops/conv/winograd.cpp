@@ -4,7 +4,6 @@
 #include <atomic>
 
 #include "core/parallel.h"
-#include "kernels/conv/winograd.h"
 #include "ops/conv/tables.h"
 
 namespace pydl::conv {
@@ -12,7 +11,6 @@ namespace pydl::conv {
 namespace {
 
 using kernels::conv::kTileSlack;
-using kernels::matmul::GemmBlock;
 using kernels::matmul::GemmTable;
 
 // What tiles of the input and products may take of the second-level cache, and the weights altogether.
@@ -165,15 +163,6 @@ bool run_part(const Pass<float>& p, const Tiling& tiling, const Part& part) {
 }
 
 }  // namespace
-
-int64_t row_parts(int64_t tasks, int64_t most) {
-  const int64_t threads = in_parallel_region() ? 1 : num_threads();
-  if (tasks >= 8 * threads) return 1;
-  for (int64_t parts = 1; parts <= std::min(threads, most); ++parts) {
-    if (tasks * parts % threads == 0) return parts;
-  }
-  return std::min(threads, most);
-}
 
 bool run_winograd(const Pass<float>& p) {
   Tiling tiling(p.gather);
