@@ -23,6 +23,8 @@ using kernels::quantized::kPanel;
 constexpr int64_t kLongestSum = (int64_t{1} << 31) / (255 * 128) - 1;
 // Rows of one task, and bytes of weights that stay in the second cache meanwhile.
 constexpr int64_t kTaskRows = 96, kTaskWeights = 192 << 10;
+// Vector products that pay for a second thread, and how many rows' worth it takes to read the weights.
+constexpr int64_t kGrain = 40000, kReadRows = 4;
 constexpr int64_t kTasks = 16;  // at least, where there are as many panels, so that threads end together
 
 const Int8Table& table() {
@@ -165,7 +167,8 @@ void for_tasks(const Packing& p, int64_t chunks, int64_t rows, const F& fn) {
   const int64_t most = std::clamp<int64_t>(kTaskWeights / std::max<int64_t>(1, p.panel()), 1, p.panels);
   const int64_t wanted = std::clamp<int64_t>(kTasks / std::max<int64_t>(1, chunks), (p.panels + most - 1) / most, p.panels);
   const int64_t width = (p.panels + wanted - 1) / wanted * kPanel, columns = (p.out + width - 1) / width;
-  const int64_t grain = 1 + 200000 / std::max<int64_t>(1, rows * std::min(width, p.out) * p.taps * p.depth / 16);
+  // A product of few rows takes as long as its weights' way from the third cache.
+  const int64_t grain = 1 + kGrain / std::max<int64_t>(1, (rows + kReadRows) * std::min(width, p.out) * p.taps * p.depth / 16);
   parallel_for(columns * chunks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t first = t / chunks * width;

@@ -51,14 +51,14 @@ PYDL_INLINE Sums dot(Sums sum, Sums a, Sums b) {
 #endif
 #endif
 
+PYDL_INLINE Sums activations(const char* at) {
+  int32_t group;
+  __builtin_memcpy(&group, at, 4);
+  return Sums(group);
+}
+
 template <int MR>
-void tile(const Int8Block& g, const char* a, const int8_t* b, float* c, int64_t j, int64_t cols) {
-  Sums sums[MR][kVecs];
-#pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i) {
-#pragma GCC unroll 2
-    for (int v = 0; v < kVecs; ++v) sums[i][v] = Sums(0);
-  }
+PYDL_INLINE void accumulate(const Int8Block& g, const char* a, const int8_t* b, Sums (&sums)[MR][kVecs]) {
   for (int64_t t = 0; t < g.tap_count; ++t) {
     const char* at = a + g.taps[t];
     for (int64_t p = 0; p < g.groups; ++p, at += 4, b += kPanel * kStep) {
@@ -67,14 +67,54 @@ void tile(const Int8Block& g, const char* a, const int8_t* b, float* c, int64_t 
       for (int v = 0; v < kVecs; ++v) w[v] = weights(b + v * kLanes * kStep);
 #pragma GCC unroll 12
       for (int i = 0; i < MR; ++i) {
-        int32_t group;
-        __builtin_memcpy(&group, at + i * g.a_row, 4);
-        const Sums x(group);
+        const Sums x = activations(at + i * g.a_row);
 #pragma GCC unroll 2
         for (int v = 0; v < kVecs; ++v) sums[i][v] = dot(sums[i][v], x, w[v]);
       }
     }
   }
+}
+
+// One row alone is two chains of sums, each waiting for its last product: its groups go to four such rows in turn.
+template <>
+PYDL_INLINE void accumulate<1>(const Int8Block& g, const char* a, const int8_t* b, Sums (&sums)[1][kVecs]) {
+  constexpr int kChains = 4, kGroup = kPanel * kStep;
+  Sums chains[kChains][kVecs];
+#pragma GCC unroll 4
+  for (int q = 0; q < kChains; ++q) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVecs; ++v) chains[q][v] = Sums(0);
+  }
+  for (int64_t t = 0; t < g.tap_count; ++t) {
+    const char* at = a + g.taps[t];
+    int64_t p = 0;
+    for (; p + kChains <= g.groups; p += kChains, at += 4 * kChains, b += kChains * kGroup) {
+#pragma GCC unroll 4
+      for (int q = 0; q < kChains; ++q) {
+        const Sums x = activations(at + 4 * q);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVecs; ++v) chains[q][v] = dot(chains[q][v], x, weights(b + q * kGroup + v * kLanes * kStep));
+      }
+    }
+    for (; p < g.groups; ++p, at += 4, b += kGroup) {
+      const Sums x = activations(at);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVecs; ++v) chains[0][v] = dot(chains[0][v], x, weights(b + v * kLanes * kStep));
+    }
+  }
+#pragma GCC unroll 2
+  for (int v = 0; v < kVecs; ++v) sums[0][v] = (chains[0][v] + chains[1][v]) + (chains[2][v] + chains[3][v]);
+}
+
+template <int MR>
+void tile(const Int8Block& g, const char* a, const int8_t* b, float* c, int64_t j, int64_t cols) {
+  Sums sums[MR][kVecs];
+#pragma GCC unroll 12
+  for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVecs; ++v) sums[i][v] = Sums(0);
+  }
+  accumulate<MR>(g, a, b, sums);
   float out[MR][kCols];
 #pragma GCC unroll 2
   for (int v = 0; v < kVecs; ++v) {
@@ -165,10 +205,12 @@ struct Quantizer {
 void quantize(char* to, const float* from, int64_t n, Int8Rule rule) {
   const Quantizer q(rule);
   Element* out = reinterpret_cast<Element*>(to);
+  // By way of 16 bits: GCC 12 takes a vector apart for a step from 32 to 8.
+  typedef int16_t Halves __attribute__((vector_size(kLanes * sizeof(int16_t))));
   typedef Element Narrow __attribute__((vector_size(kLanes * sizeof(Element))));
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    const Narrow values = __builtin_convertvector(q(Vec<float>::load(from + i)).raw, Narrow);
+    const Narrow values = __builtin_convertvector(__builtin_convertvector(q(Vec<float>::load(from + i)).raw, Halves), Narrow);
     __builtin_memcpy(out + i, &values, sizeof values);
   }
   const int64_t end = (n + kStep - 1) / kStep * kStep;
