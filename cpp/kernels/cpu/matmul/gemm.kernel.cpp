@@ -49,7 +49,7 @@ PYDL_INLINE V<T> load_tail(const T* p, int tail, bool last) {
   return load(p);
 }
 
-// kBare: the product is written as it is, without a look at `out`.
+// kBare: the product is written as it is, or added to C.
 template <class T, int MR, int NV, bool kMasked, bool kAhead = false, bool kBare = false>
 void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   constexpr int L = kLanes<T>;
@@ -58,11 +58,6 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) acc[i][j] = V<T>{};
-  }
-#pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i) {
-    __builtin_prefetch(t.c + i * t.c_row, 1);
-    if constexpr (NV * sizeof(V<T>) > 64) __builtin_prefetch(t.c + i * t.c_row + L, 1);
   }
   const int64_t ar = t.a_row, ac = t.a_col, br = t.b_row;
   // One pointer per three rows: base, base + ar, base + 2 ar are x86 addressing modes.
@@ -75,8 +70,7 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   const int64_t fetch_step = t.fetch_step;
   int64_t fetch_left = t.fetch_left;
   const int tail = t.tail;
-#pragma GCC unroll 4
-  for (int64_t p = t.k; p > 0; --p) {
+  const auto step = [&]() __attribute__((always_inline)) {
     V<T> bv[NV];
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) bv[j] = load_tail<T, kMasked>(b + j * L, tail, j == NV - 1);
@@ -98,9 +92,27 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
     b += br;
 #pragma GCC unroll 4
     for (int g = 0; g < kBases; ++g) a[g] += ac;
+  };
+  // The rows of C are fetched one after the other: all at once would hold back the loads of B.
+  const T* c = t.c;
+  const T* const c_last = c + (MR - 1) * t.c_row;
+  for (int64_t left = t.k; left > 0;) {
+    __builtin_prefetch(c, 1);
+    if constexpr (NV * sizeof(V<T>) > 64) __builtin_prefetch(c + L, 1);
+    c = c == c_last ? c : c + t.c_row;
+    const int64_t end = left > 8 ? left - 8 : 0;
+#pragma GCC unroll 1
+    for (; left > end; --left) step();
   }
   if constexpr (kAhead) t.fetch = fetch, t.fetch_left = fetch_left;
   if constexpr (kBare) {
+    if (out.beta != 0) {
+#pragma GCC unroll 12
+      for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 2
+        for (int j = 0; j < NV; ++j) acc[i][j] = acc[i][j] + load(t.c + i * t.c_row + j * L);
+      }
+    }
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 2
@@ -163,7 +175,7 @@ void block(const GemmBlock<T>& g) {
   t.fetch_left = t.fetch_count = g.next.count;
   t.fetch_jump = g.next.jump - g.next.step;
   int64_t to_fetch = g.next.total;
-  const bool bare = g.out.alpha == 1 && g.out.beta == 0 && !g.out.bias_n && !g.out.bias_m && !g.out.relu;
+  const bool bare = g.out.alpha == 1 && (g.out.beta == 0 || g.out.beta == 1) && !g.out.bias_n && !g.out.bias_m && !g.out.relu;
   const TileFn<T>* whole = bare ? kTiles<T>.bare : kTiles<T>.full;
   for (int64_t j = 0; j < g.n; j += NR) {
     const int64_t cols = g.n - j < NR ? g.n - j : NR;
