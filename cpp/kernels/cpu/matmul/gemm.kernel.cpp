@@ -277,7 +277,11 @@ void pack_a_from(T* out, const S* a, int64_t a_row, int64_t a_col, int64_t m, in
     for (int64_t p = 0; p < k; ++p) {
       const S* column = a + p * a_col;
       T* o = out + p * kMr;
-      for (int64_t i = 0; i < m; i += kMr, o += kMr * k) copy_row<T, S>(o, column + i, m - i < kMr ? m - i : kMr);
+      for (int64_t i = 0; i < m; i += kMr, o += kMr * k) {
+        // Short runs at a long stride, which the processor's own prefetchers do not follow.
+        __builtin_prefetch(column + 8 * a_col + i);
+        copy_row<T, S>(o, column + i, m - i < kMr ? m - i : kMr);
+      }
     }
     return;
   }
