@@ -15,11 +15,21 @@ double pilot(const void* x_bytes, int64_t n) {
   return near_mean(static_cast<const T*>(x_bytes), n);
 }
 
+// Short runs lie far apart, where the processor's own prefetchers do not follow: each run fetches the one behind it, which is
+// visited next, with the next channel. Longer ones find their way, and it would be too early: then the distance is 0.
+inline constexpr int64_t kFetchBytes = 1024;
+template <class T>
+PYDL_INLINE int64_t fetch_distance(const Runs& r) {
+  return r.n * static_cast<int64_t>(sizeof(T)) <= kFetchBytes ? r.n : 0;
+}
+
 template <class T>
 void moments(double out[2], const void* x_bytes, Runs r, double shift) {
   const auto* x = static_cast<const T*>(x_bytes);
   const Vec<T> k(static_cast<T>(shift));
+  const int64_t ahead = fetch_distance<T>(r);
   pair_sums<T>(out, r.count, r.n, [&](int64_t run, int64_t i, int lanes) __attribute__((always_inline)) {
+    __builtin_prefetch(x + run * r.stride + i + ahead);
     const Vec<T> d = first_lanes(load_lanes(x + run * r.stride + i, lanes) - k, lanes);
     return VecPair<T>{d, d};
   });
@@ -30,8 +40,10 @@ void apply(void* y_bytes, const void* x_bytes, Runs r, double mean, double scale
   auto* y = static_cast<T*>(y_bytes);
   const TwoWords<T> m(mean);
   const Vec<T> s(static_cast<T>(scale)), o(static_cast<T>(offset));
+  const int64_t ahead = fetch_distance<T>(r);
   for (int64_t run = 0; run < r.count; ++run) {
     visit<T>(r.n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
+      __builtin_prefetch(y + run * r.stride + i + ahead, 1);
       store_lanes(y + run * r.stride + i, mul_add(m.below(load_lanes(x + run * r.stride + i, lanes)), s, o), lanes);
     });
   }
@@ -41,8 +53,11 @@ void gradient_sums(double out[2], const void* g_bytes, const void* x_bytes, Runs
   const auto* x = static_cast<const T*>(x_bytes);
   const auto* g = static_cast<const T*>(g_bytes);
   const TwoWords<T> m(mean);
+  const int64_t ahead = fetch_distance<T>(r);
   pair_sums<T>(out, r.count, r.n, [&](int64_t run, int64_t i, int lanes) __attribute__((always_inline)) {
     const int64_t at = run * r.stride + i;
+    __builtin_prefetch(x + at + ahead);
+    __builtin_prefetch(g + at + ahead);
     return VecPair<T>{load_lanes(g + at, lanes), m.below(load_lanes(x + at, lanes))};
   });
 }
@@ -53,9 +68,11 @@ void gradient(void* dx_bytes, const void* g_bytes, const void* x_bytes, Runs r, 
   auto* dx = static_cast<T*>(dx_bytes);
   const TwoWords<T> m(mean);
   const Vec<T> va(static_cast<T>(a)), vb(static_cast<T>(b)), vc(static_cast<T>(c));
+  const int64_t ahead = fetch_distance<T>(r);
   for (int64_t run = 0; run < r.count; ++run) {
     visit<T>(r.n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
       const int64_t at = run * r.stride + i;
+      __builtin_prefetch(dx + at + ahead, 1);
       const Vec<T> rest = mul_add(m.below(load_lanes(x + at, lanes)), vb, vc);
       store_lanes(dx + at, mul_add(load_lanes(g + at, lanes), va, rest), lanes);
     });
