@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "kernels/matmul/gemm.h"
 #include "ops/conv/depthwise.h"
+#include "ops/conv/narrow.h"
 #include "ops/conv/pass.h"
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
@@ -311,6 +312,9 @@ int64_t row_parts(int64_t tasks, int64_t most) {
 
 template <class T>
 void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out) {
+  if constexpr (sizeof(T) == 4) {
+    if (narrow_forward(s, in, weight, bias, out)) return;
+  }
   Pass<T> p{};
   p.gather = forward_gather(s);
   p.groups = s.groups, p.channels = s.c, p.rows = s.o;
@@ -325,6 +329,9 @@ void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out
 
 template <class T>
 void backward_input(const Shape& s, const T* out_grad, const T* weight, const T* bias, T* in_grad) {
+  if constexpr (sizeof(T) == 4) {
+    if (narrow_input(s, out_grad, weight, bias, in_grad)) return;
+  }
   Pass<T> p{};
   p.groups = s.groups, p.channels = s.o, p.rows = s.c;
   p.in = out_grad, p.in_plane = s.out_plane(), p.in_group = s.o * p.in_plane, p.in_batch = s.groups * p.in_group;

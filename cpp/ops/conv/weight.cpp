@@ -6,6 +6,7 @@
 #include "core/parallel.h"
 #include "ops/conv/depthwise.h"
 #include "ops/conv/engine.h"
+#include "ops/conv/narrow.h"
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
 #include "ops/matmul/workspace.h"
@@ -166,6 +167,7 @@ void run_owned(const Grad<T>& p) {
 template <class T>
 void backward_weight(const Shape& s, const T* in, const T* out_grad, T* weight_grad, T* bias_grad) {
   if constexpr (sizeof(T) == 4) {
+    if (narrow_weight(s, in, out_grad, weight_grad, bias_grad)) return;
     if (winograd_weight(s, in, out_grad, weight_grad, bias_grad)) return;
   }
   const Gather gather = forward_gather(s);
