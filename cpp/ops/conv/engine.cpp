@@ -175,10 +175,7 @@ void multiply(const Pass<T>& p, int64_t group, const GemmBlock<T>& shared, int64
   g.a = a_pack;
   g.a_row = g.k;
   g.a_col = 1;
-  // Rows at such a distance are read where they are: they do not compete for the same sets of the cache.
-  constexpr int64_t kSets = 2048, kApart = 128;
-  const int64_t distance = p.w_row * static_cast<int64_t>(sizeof(T)) % kSets;
-  if (p.contiguous_weights() && (p.w_row == g.k || (distance >= kApart && distance <= kSets - kApart))) {
+  if (p.contiguous_weights() && (p.w_row == g.k || apart_in_cache(p.w_row * static_cast<int64_t>(sizeof(T))))) {
     g.a = p.weight + group * p.w_group + i * p.w_row + c0 * p.w_channel;
     g.a_row = p.w_row;
   } else if (p.contiguous_weights()) {
