@@ -189,16 +189,21 @@ bool tiles_out(const TilesOut& g) {
 // L columns from x on as vectors of channels.
 PYDL_INLINE void gradient_columns(const TilesOfGradient& g, const float* row, int64_t c, int64_t x, VF* out) {
   const int64_t channels = g.count - c;
-  const LaneMask<float> mask = inside<float>(x, g.width);
+  const LaneMask<float> mask = inside<float>(x, g.width), behind = inside<float>(x + L, g.width);
 #pragma GCC unroll 16
   for (int i = 0; i < L; ++i) {
     if (!row || i >= channels) {
       out[i] = VF{};
-    } else if (g.step == 1) {
-      out[i] = load_lanes(row + i * g.in_step + x, mask);
+      continue;
+    }
+    const float* at = row + i * g.in_step + x;
+    if (g.step == 1) {
+      out[i] = load_lanes(at, mask);
+    } else if (g.step == 2) {
+      out[i] = even_lanes(load_lanes(at, mask), load_lanes(at + L, behind), Lanes{});
     } else {
       float part[L];
-      for (int q = 0; q < L; ++q) part[q] = x + q * g.step < g.width ? row[i * g.in_step + x + q * g.step] : 0.0f;
+      for (int q = 0; q < L; ++q) part[q] = x + q * g.step < g.width ? at[q * g.step] : 0.0f;
       out[i] = load(part);
     }
   }
