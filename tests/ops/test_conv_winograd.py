@@ -17,6 +17,7 @@ CASES: dict[str, Case] = {
     "3x3 wide": ((1, 16, 4, 1100), (16, 16, 3, 3), {"padding": 1}),
     "3x3 groups": ((2, 64, 15, 14), (96, 16, 3, 3), {"padding": 1, "groups": 4}),
     "3x3 dilation 2": ((2, 24, 19, 22), (24, 24, 3, 3), {"padding": 2, "dilation": 2}),
+    "3x3 dilation 2, odd": ((2, 24, 19, 41), (24, 24, 3, 3), {"padding": 2, "dilation": 2}),
     "3x3 dilations": ((2, 24, 29, 22), (24, 24, 3, 3), {"padding": (3, 1), "dilation": (3, 5)}),
     "2x2": ((2, 24, 17, 20), (32, 24, 2, 2), {"padding": 1}),
     "5x5": ((2, 24, 17, 20), (32, 24, 5, 5), {"padding": 2}),
@@ -49,14 +50,14 @@ def test_what_is_infinite_is_not_nan(name: str, value: float) -> None:
     check_infinite(CASES[name], value)
 
 
-@pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 1), (3, 2), (4, 2), (5, 1)])
-def test_transposed(kernel: int, stride: int) -> None:
+@pytest.mark.parametrize("kernel, stride, dilation", [(2, 2, 1), (3, 1, 1), (3, 2, 1), (4, 2, 1), (5, 1, 1), (3, 3, 6)])
+def test_transposed(kernel: int, stride: int, dilation: int) -> None:
     rng = np.random.default_rng(8)
     x, w = (rng.standard_normal(s).astype("float32") for s in ((2, 48, 9, 14), (48, 40, kernel, kernel)))
     results = []
     for dtype in (pydl.float32, pydl.float64):
         a, b = (pydl.tensor(v).to(dtype).requires_grad_() for v in (x, w))
-        y = pydl.conv_transpose2d(a, b, stride=stride, padding=1)
+        y = pydl.conv_transpose2d(a, b, stride=stride, padding=1, dilation=dilation)
         y.square().sum().backward()
         results.append([t.detach().numpy() for t in (y, a.grad, b.grad)])
     for got, expected in zip(*results):
