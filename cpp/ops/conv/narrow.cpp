@@ -66,6 +66,7 @@ View view_of(const Rows& r, const float* in, int64_t first, int64_t rows, float*
 
 // One plane, and bands that fit.
 bool is_small(const Shape& s) {
+  if (s.batch == 0 || s.c == 0 || s.o == 0) return false;
   if (s.in[0] != 1 || s.kernel[0] != 1 || s.out[0] != 1 || s.padding[0] != 0) return false;
   constexpr int64_t kMost = 1 << 15;
   for (int d = 1; d < 3; ++d) {
@@ -118,8 +119,12 @@ bool narrow_forward(const Shape& s, const float* in, const float* weight, const 
   if (!forward_pays(s)) return false;
   const int64_t lanes = lanes_of(s.o), k = s.c * s.taps();
   float* packed = weight_space.get<float>(s.groups * k * lanes);
-  for (int64_t i = 0; i < s.groups * k; ++i) {
-    for (int64_t o = 0; o < lanes; ++o) packed[i * lanes + o] = o < s.o ? weight[(i / k * s.o + o) * k + i % k] : 0.0f;
+  for (int64_t g = 0; g < s.groups; ++g) {
+    for (int64_t i = 0; i < k; ++i) {
+      float* to = packed + (g * k + i) * lanes;
+      for (int64_t o = 0; o < s.o; ++o) to[o] = weight[(g * s.o + o) * k + i];
+      std::fill(to + s.o, to + lanes, 0.0f);
+    }
   }
   const Rows rows(s, lanes);
   const int64_t tasks = s.batch * s.groups * rows.bands();
