@@ -181,3 +181,24 @@ def test_functions_by_the_name_of_a_kind() -> None:
         F.crop_bounding_boxes(boxes)
     with pytest.raises(AttributeError, match="crop_nothing"):
         F.crop_nothing  # noqa: B018
+
+
+def test_what_is_in_a_sample() -> None:
+    boxes = tv_tensors.BoundingBoxes([[0, 0, 2, 1]], format="XYXY", canvas_size=(4, 5))
+    points = tv_tensors.KeyPoints([[0, 1]], canvas_size=(4, 5))
+    sample = [tv_tensors.Image(pydl.zeros(3, 4, 5)), boxes, points, "label"]
+    assert v2.query_size(sample) == (4, 5) and v2.query_chw(sample) == (3, 4, 5)
+    assert v2.get_bounding_boxes(sample) is boxes and v2.get_keypoints(sample) is points
+    assert (
+        v2.has_any(sample, int, str) and not v2.has_all(sample, int, str) and v2.has_all(sample, str, callable) is False
+    )
+    for get in (v2.get_bounding_boxes, v2.get_keypoints):
+        with pytest.raises(ValueError, match="No"):
+            get(sample[-1:])
+    with pytest.raises(TypeError, match="found"):
+        v2.query_chw(["label"])
+    with pytest.raises(ValueError, match="multiple"):
+        v2.query_size([sample[0], pydl.zeros(1, 2, 2)])
+    assert pydl.vision.get_image_backend() == "PIL"
+    with pytest.raises(ValueError, match="accimage"):
+        pydl.vision.set_image_backend("accimage")
