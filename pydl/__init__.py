@@ -111,6 +111,7 @@ from pydl._tensor import (
     is_complex,
     is_conj,
     is_floating_point,
+    is_inference,
     is_neg,
     is_tensor,
     layout,
@@ -216,10 +217,12 @@ _QUANTIZED = (
     "quantize_per_tensor quint8"
 )
 _LAZY_NAMES = {
+    "GradScaler": "amp",
     "autocast": "amp",
     "vmap": "func",
     **dict.fromkeys(("compile", "get_autocast_dtype", "is_autocast_enabled"), "_eager"),
     **dict.fromkeys(_QUANTIZED.split(), "quantization.tensor"),
+    **dict.fromkeys(("conv_tbc", "embedding_bag", "native_dropout"), "_native"),
     "load": "serialization",
     "save": "serialization",
     "set_printoptions": "_tensor_str",

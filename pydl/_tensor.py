@@ -65,6 +65,19 @@ def is_complex(input: Tensor) -> bool:
     return input.is_complex()
 
 
+def is_inference(input: Tensor) -> bool:
+    """Was ``input`` made in inference mode?
+
+    Example:
+        >>> import pydl
+        >>> with pydl.inference_mode():
+        ...     x = pydl.ones(2)
+        >>> pydl.is_inference(x)
+        True
+    """
+    return input.is_inference()
+
+
 def numel(input: Tensor) -> int:
     """The number of elements of ``input``.
 

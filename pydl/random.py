@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydl import _C
 from pydl._C import Generator, Tensor
+from pydl._memory import thread_safe_generator
 
-__all__ = ["fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+__all__ = ["fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state", "thread_safe_generator"]
 
 
 def manual_seed(seed: int) -> Generator:

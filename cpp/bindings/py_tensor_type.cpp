@@ -273,6 +273,12 @@ PyObject* nb_ior(PyObject* a, PyObject* b) {
 PyObject* nb_ixor(PyObject* a, PyObject* b) {
   return inplace(a, b, [](const Tensor& x, const Operand& y, const Dest& d) { return bitwise_xor(x, y, d); });
 }
+PyObject* nb_ilshift(PyObject* a, PyObject* b) {
+  return inplace(a, b, [](const Tensor& x, const Operand& y, const Dest& d) { return bitwise_left_shift(x, y, d); });
+}
+PyObject* nb_irshift(PyObject* a, PyObject* b) {
+  return inplace(a, b, [](const Tensor& x, const Operand& y, const Dest& d) { return bitwise_right_shift(x, y, d); });
+}
 
 PyObject* nb_negative(PyObject* a) {
   return guarded([&] { return wrap(neg(unwrap(a))); });
@@ -461,6 +467,8 @@ PyType_Slot tensor_slots[] = {SLOT(tp_new, tensor_new),
                               SLOT(nb_inplace_and, nb_iand),
                               SLOT(nb_inplace_or, nb_ior),
                               SLOT(nb_inplace_xor, nb_ixor),
+                              SLOT(nb_inplace_lshift, nb_ilshift),
+                              SLOT(nb_inplace_rshift, nb_irshift),
                               SLOT(nb_negative, nb_negative),
                               SLOT(nb_positive, nb_positive),
                               SLOT(nb_absolute, nb_absolute),

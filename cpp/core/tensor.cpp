@@ -239,6 +239,61 @@ Extent extent(const Tensor& t) {
   return {t->data + low, t->data + high};
 }
 
+// Whether elements of two views share bytes: is the distance of an element of a from one of b,
+// delta + sum of i * stride over the dims of both, ever less than an element? Looked for from the largest stride on, where only
+// those i are tried from which the smaller strides can still reach; views of one tensor leave few.
+class SharedBytes {
+ public:
+  SharedBytes(const Tensor& a, const Tensor& b) : low_(1 - a.item_size()), high_(b.item_size() - 1) {
+    for (int d = 0; d < a.ndim(); ++d) add(a.stride(d) * a.item_size(), a.size(d) - 1);
+    for (int d = 0; d < b.ndim(); ++d) add(-b.stride(d) * b.item_size(), b.size(d) - 1);
+    std::sort(terms_, terms_ + count_, [](const Term& p, const Term& q) { return p.stride > q.stride; });
+    for (int k = count_; k-- > 0;) {
+      terms_[k].least = terms_[k].first * terms_[k].stride + (k + 1 < count_ ? terms_[k + 1].least : 0);
+      terms_[k].most = terms_[k].last * terms_[k].stride + (k + 1 < count_ ? terms_[k + 1].most : 0);
+    }
+    found_ = reaches(0, a->data - b->data);
+  }
+  bool found() const { return found_; }
+
+ private:
+  struct Term {
+    int64_t stride, first, last;
+    int64_t least, most;  // of the sum from this one on
+  };
+
+  void add(int64_t stride, int64_t last) {
+    if (last == 0 || stride == 0) return;
+    const bool down = stride < 0;
+    if (down) stride = -stride;
+    int k = 0;
+    while (k < count_ && terms_[k].stride != stride) ++k;
+    if (k == count_) terms_[count_++] = {stride, 0, 0, 0, 0};
+    (down ? terms_[k].first : terms_[k].last) += down ? -last : last;
+  }
+
+  static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && a < 0); }
+
+  bool reaches(int k, int64_t distance) {
+    constexpr int kMostSteps = 512;  // beyond, it counts as found
+    if (++steps_ > kMostSteps) return true;
+    if (k == count_) return distance >= low_ && distance <= high_;
+    const Term& t = terms_[k];
+    const int64_t least = k + 1 < count_ ? terms_[k + 1].least : 0, most = k + 1 < count_ ? terms_[k + 1].most : 0;
+    const int64_t from = std::max(t.first, -floor_div(distance + most - low_, t.stride));
+    const int64_t to = std::min(t.last, floor_div(high_ - least - distance, t.stride));
+    for (int64_t i = from; i <= to; ++i) {
+      if (reaches(k + 1, distance + i * t.stride)) return true;
+    }
+    return false;
+  }
+
+  int64_t low_, high_;
+  int count_ = 0, steps_ = 0;
+  Term terms_[2 * kMaxDims];
+  bool found_;
+};
+
 }  // namespace
 
 Overlap memory_overlap(const Tensor& a, const Tensor& b) {
@@ -247,7 +302,7 @@ Overlap memory_overlap(const Tensor& a, const Tensor& b) {
   const Extent x = extent(a), y = extent(b);
   if (x.begin >= y.end || y.begin >= x.end) return Overlap::None;
   if (a->data == b->data && a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.strides() == b.strides()) return Overlap::Full;
-  return Overlap::Partial;
+  return SharedBytes(a, b).found() ? Overlap::Partial : Overlap::None;
 }
 
 bool has_internal_overlap(const Tensor& t) {

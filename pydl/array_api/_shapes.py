@@ -350,7 +350,7 @@ def searchsorted(x1: Tensor, x2: Any, /, *, side: str = "left", sorter: Tensor |
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted(): side must be 'left' or 'right', got {side!r}")
     a, b = promoted(x1 if sorter is None else take(x1, sorter), x2)
-    return pydl.from_numpy(np.asarray(np.searchsorted(a.numpy(), b.numpy(), side=side), np.int64))  # type: ignore
+    return pydl.from_numpy(np.asarray(np.searchsorted(a.numpy(), b.numpy(), side=side), np.int64))  # type: ignore[call-overload]
 
 
 def where(condition: Tensor, x1: Any, x2: Any, /) -> Tensor:

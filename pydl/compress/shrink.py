@@ -50,11 +50,23 @@ class ShrinkReport:
     bytes: tuple[int, int] = (0, 0)
 
 
-def _depthwise(module: Any) -> bool:
-    """Whether a layer has one filter per channel: its inputs and outputs go together."""
-    return (
-        isinstance(module, _counts.CONVOLUTIONS) and 1 < module.groups == module.in_channels == module.out_channels  # type: ignore[comparison-overlap]
-    )
+def _grouped(module: Any) -> bool:
+    """Whether a layer has groups, whose inputs and outputs go together."""
+    return isinstance(module, _counts.CONVOLUTIONS) and module.groups > 1  # type: ignore[operator]
+
+
+def _inputs_of(module: Any, output: int) -> range:
+    """The input channels of the group that an output channel belongs to."""
+    each = module.in_channels // module.groups
+    group = output // (module.out_channels // module.groups)
+    return range(group * each, (group + 1) * each)
+
+
+def _outputs_of(module: Any, input_: int) -> range:
+    """The output channels of the group that an input channel belongs to."""
+    each = module.out_channels // module.groups
+    group = input_ // (module.in_channels // module.groups)
+    return range(group * each, (group + 1) * each)
 
 
 def _channel_dim(module: nn.Module) -> int:
@@ -93,7 +105,7 @@ class _Flow:
 
     Attributes:
         layers: those that are called once, whose channels may go.
-        depthwise: the names of those with one filter per channel.
+        grouped: the names of those with groups, which go as a whole.
         readers: these, and the layers of one weight per channel.
         inputs: what each reader gets, of one call.
         sources: for each reader and each of its input channels the atoms it depends on, or None where it must stay.
@@ -117,12 +129,8 @@ class _Flow:
             self.result = _counts.call(model, example_inputs)
         once = {n: m for n, m in candidates.items() if calls[n] == 1}
         self.readers = {n: m for n, m in once.items() if not (isinstance(m, nn.PReLU) and m.weight.numel() == 1)}
-        self.depthwise = {n for n, m in once.items() if _depthwise(m)}
-        self.layers = {
-            n: m
-            for n, m in once.items()
-            if isinstance(m, _LAYERS) and (getattr(m, "groups", 1) == 1 or n in self.depthwise)
-        }
+        self.grouped = {n for n, m in once.items() if _grouped(m)}
+        self.layers = {n: m for n, m in once.items() if isinstance(m, _LAYERS)}
         self._find_sources()
 
     @contextmanager
@@ -232,31 +240,37 @@ class _Plan:
                 self.gone = {a for a in self.gone if self._root(a) != kept}
 
     def _is_constant(self, atom: Atom) -> bool:
-        """Whether the channel does not depend on the model's input: of weights 0, or a filter on such a channel."""
+        """Whether the channel does not depend on the model's input: of weights 0, or of a group that reads only such
+        channels."""
         name, c = atom
         if self.dead[name][c]:
             return True
-        sources = self.flow.sources[name][c] if name in self.flow.depthwise else None
-        return bool(sources) and all(map(self._is_constant, sources or ()))
+        if name not in self.flow.grouped:
+            return False
+        read = [self.flow.sources[name][j] for j in _inputs_of(self.flow.layers[name], c)]
+        return all(sources and all(map(self._is_constant, sources)) for sources in read)
 
     def _is_unread(self, atom: Atom) -> bool:
-        """Whether all that read the channel are filters of weights 0, perhaps behind norms."""
+        """Whether all that read the channel are groups of weights 0, perhaps behind norms."""
         layers = [r for r in self.read_by.get(atom, ()) if not isinstance(self.flow.readers[r[0]], _PER_CHANNEL)]
-        return bool(layers) and all(n in self.flow.depthwise and self.dead[n][j] for n, j in layers)
+        return bool(layers) and all(
+            n in self.flow.grouped and all(self.dead[n][c] for c in _outputs_of(self.flow.layers[n], j))
+            for n, j in layers
+        )
 
     def _tied(self, name: str, channels: list[list[Atom] | None]) -> Iterator[Atom]:
         """Joins what one reader ties together; gives what has to stay because of it."""
         module = self.flow.readers[name]
         values = _by_channel(self.flow.inputs[name], _channel_dim(module))
-        single = name in self.flow.depthwise
+        grouped = name in self.flow.grouped
         for j, sources in enumerate(channels):
+            beside = [(name, c) for c in _outputs_of(module, j)] if grouped else []
             if not sources:
-                if single:
-                    yield name, j
+                yield from beside
                 continue
-            for atom in [*sources[1:], *([(name, j)] if single else [])]:
+            for atom in [*sources[1:], *beside]:
                 self._join(sources[0], atom)
-            if single or isinstance(module, _PER_CHANNEL):
+            if grouped or isinstance(module, _PER_CHANNEL):
                 continue  # passes its channel on: what reads that decides
             constant = _constant(values[j])
             if constant is None or not _absorbs(module, constant):
@@ -317,16 +331,16 @@ class _Surgery:
             setattr(module, name, old)
         self.undo.clear()
 
-    def cut_outputs(self, module: Any, gone: set[int], depthwise: bool) -> None:
+    def cut_outputs(self, module: Any, gone: set[int]) -> None:
         keep = [c for c in range(module.weight.shape[0]) if c not in gone]
-        sizes = ["out_features" if isinstance(module, nn.Linear) else "out_channels"]
-        if depthwise:
-            sizes += ["in_channels", "groups"]
+        if _grouped(module):  # whole groups go
+            groups = module.groups * len(keep) // module.out_channels
+            self.put(module, "in_channels", module.in_channels // module.groups * groups)
+            self.put(module, "groups", groups)
         self.put(module, "weight", module.weight[keep])
         if module.bias is not None:
             self.put(module, "bias", module.bias[keep])
-        for size in sizes:
-            self.put(module, size, len(keep))
+        self.put(module, "out_features" if isinstance(module, nn.Linear) else "out_channels", len(keep))
 
     def cut_inputs(self, module: Any, gone: dict[int, float]) -> None:
         weight = module.weight.detach()
@@ -354,12 +368,12 @@ def _apply(plan: _Plan, gone: set[Atom]) -> _Surgery:
     for name, module in flow.layers.items():
         channels = {c for n, c in gone if n == name}
         if channels:
-            surgery.cut_outputs(module, channels, name in flow.depthwise)
+            surgery.cut_outputs(module, channels)
     for name, inputs in plan.removed_inputs(gone).items():
         reader = flow.readers[name]
         if inputs and isinstance(reader, _PER_CHANNEL):
             surgery.cut_channels(reader, set(inputs))
-        elif inputs and name not in flow.depthwise:  # there they went with the outputs
+        elif inputs and name not in flow.grouped:  # there they went with the outputs
             surgery.cut_inputs(reader, {j: plan.constants[name, j] for j in inputs})
     return surgery
 
@@ -388,9 +402,9 @@ def shrink(model: nn.Module, example_inputs: Any, inplace: bool = False, return_
     That is: the matching inputs, norms and biases of the layers behind. In eval mode the result gives the same outputs
     for every input. What a removed channel still passes on (its bias, a norm's shift) goes into the next bias; the
     channel stays where that is impossible: in front of zero padding, in sums with channels that stay, at the model's
-    output, in layers that are called several times and in grouped convolutions. Depthwise convolutions lose the
-    channels of the layer in front, and the other way round where nothing else reads them. At least one channel of each
-    layer stays.
+    output and in layers that are called several times. Grouped convolutions, depthwise ones among them, lose whole
+    groups: those all of whose filters are zero or whose inputs all go, if nothing else reads these inputs. At least one
+    channel of each layer stays.
 
     Masks of :mod:`pydl.nn.utils.prune` count as applied and are gone afterwards.
 

@@ -45,7 +45,7 @@ def named(name: str, fields: str) -> Any:
         return f"torch.return_types.{name}(\n{body})"
 
     kind.__repr__ = text  # type: ignore[method-assign,assignment]
-    kind.__reduce__ = lambda self: (_restore, (name, fields, tuple(self)))  # type: ignore
+    kind.__reduce__ = lambda self: (_restore, (name, fields, tuple(self)))  # type: ignore[method-assign,arg-type]
     kind.__module__ = "torch.return_types"
     return kind
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, Literal
 
 import pydl
@@ -17,6 +18,21 @@ __all__ = ["EarthMoverLoss", "earth_mover_loss"]
 _RIDGE = 1e-11
 
 
+def _warn_unless_converged(plan: Tensor, p: Tensor, max_iter: int, tol: float) -> None:
+    """The columns' sums are exact after each step, the rows' approach the masses."""
+    error = (plan.sum(2) - p).abs().sum(1)
+    # What rounding leaves is no reason to warn, and a tolerance of 0 asks for all steps
+    open_ = error > max(tol, 1e-13) if tol > 0 else error.isnan()
+    if open_.any():
+        warnings.warn(
+            f"earth_mover_loss(): method='sinkhorn' did not converge within max_iter={max_iter} steps for "
+            f"{int(open_.sum())} of {len(error)} pairs: the marginals' error is up to {error.amax().item():.3g}, "
+            f"tol is {tol:.3g}. More steps or a larger eps help.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
 class _Sinkhorn(Function):
     """The entropic plan as a function of masses and cost, with the derivative of the fixed point (not of the
     iteration).
@@ -25,6 +41,7 @@ class _Sinkhorn(Function):
     @staticmethod
     def forward(ctx: Any, p: Tensor, q: Tensor, cost: Tensor, eps: float, max_iter: int, tol: float) -> Tensor:
         plan = pydl._sinkhorn(p, q, cost, eps, max_iter, tol)  # type: ignore[attr-defined]
+        _warn_unless_converged(plan, p, max_iter, tol)
         ctx.save_for_backward(plan)
         ctx.eps, ctx.shared = eps, cost.shape[0] == 1
         return plan
@@ -161,7 +178,8 @@ class EarthMoverLoss(Loss, of=earth_mover_loss, takes=3):
             ``"exact"``: linear programming through SciPy, with the plan and the duals as derivatives.
         positions: (K,), ascending. Default: 0, 1, ..., K - 1.
         eps: weight of the entropy. Default: 0.1. Steps to convergence grow as the costs divided by it.
-        max_iter, tol: steps end when the marginals' error (L1) is below ``tol``. Default: 1000 and 1e-9.
+        max_iter, tol: steps end when the marginals' error (L1) is below ``tol``. Default: 1000 and 1e-9. Where
+            ``max_iter`` ends them first a RuntimeWarning says so.
         normalize: divide masses by their sum. Default: True.
         reduction: ``"mean"`` (default), ``"sum"`` or ``"none"``.
 

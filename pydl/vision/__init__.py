@@ -17,7 +17,41 @@ _SUBMODULES = (
     "utils",
 )
 
-__all__ = list(_SUBMODULES)
+__all__ = [*_SUBMODULES, "disable_beta_transforms_warning", "get_image_backend", "set_image_backend"]
+
+
+def disable_beta_transforms_warning() -> None:
+    """Accepted for code written for torchvision: there is no such warning.
+
+    Example:
+        >>> import pydl
+        >>> pydl.vision.disable_beta_transforms_warning()
+    """
+
+
+def get_image_backend() -> str:
+    """What files of images are read with by the data sets: Pillow.
+
+    Example:
+        >>> import pydl
+        >>> pydl.vision.get_image_backend()
+        'PIL'
+    """
+    return "PIL"
+
+
+def set_image_backend(backend: str) -> None:
+    """Accepted for code that says what already holds.
+
+    Raises:
+        ValueError: another name than ``"PIL"``.
+
+    Example:
+        >>> import pydl
+        >>> pydl.vision.set_image_backend("PIL")
+    """
+    if backend != "PIL":
+        raise ValueError(f"set_image_backend(): images are read with Pillow; expected 'PIL', got {backend!r}")
 
 
 def __getattr__(name: str) -> Any:

@@ -128,23 +128,29 @@ class Mask(TVTensor):
 
 
 class BoundingBoxFormat(enum.Enum):
-    """Corners; corner and size; centre and size."""
+    """Corners; corner and size; centre and size. With an angle in degrees, counter-clockwise: corner, size and angle;
+    centre, size and angle; four corners, clockwise."""
 
     XYXY = "XYXY"
     XYWH = "XYWH"
     CXCYWH = "CXCYWH"
+    XYWHR = "XYWHR"
+    CXCYWHR = "CXCYWHR"
+    XYXYXYXY = "XYXYXYXY"
 
 
 def is_rotated_bounding_format(format: Any) -> bool:
-    """Whether boxes of the format have an angle: never, rotated boxes are not supported.
+    """Whether boxes of the format have an angle.
+
+    Raises:
+        ValueError: no format.
 
     Example:
         >>> import pydl
-        >>> pydl.vision.tv_tensors.is_rotated_bounding_format("xyxy")
-        False
+        >>> [pydl.vision.tv_tensors.is_rotated_bounding_format(format) for format in ("XYXY", "XYWHR")]
+        [False, True]
     """
-    as_format(format)
-    return False
+    return len(as_format(format).value) > 4 and as_format(format) is not BoundingBoxFormat.CXCYWH
 
 
 def as_format(format: Any) -> BoundingBoxFormat:
@@ -161,17 +167,19 @@ def as_format(format: Any) -> BoundingBoxFormat:
 
 
 class BoundingBoxes(TVTensor):
-    """Boxes of one image, (N, 4).
+    """Boxes of one image, (N, 4), or with an angle (N, 5) or (N, 8).
 
     Args:
-        data: tensor, array or lists; a single (4,) box becomes (1, 4).
+        data: tensor, array or lists; a single box becomes (1, 4).
         format: :class:`BoundingBoxFormat` or its name.
         canvas_size: (height, width) of the image.
-        clamping_mode: ``None``: boxes are not cut at the canvas's borders. Default: ``"soft"``, as ``"hard"``.
+        clamping_mode: ``None``: boxes are not cut at the canvas's borders. Default: ``"soft"``, as ``"hard"``, which
+            boxes with an angle do not have.
         dtype, device, requires_grad: of the tensor. Default: as ``data``.
 
     Raises:
-        ValueError: another format or mode, data with more than 2 dims. ShapeError: a last dim other than 4.
+        ValueError: another format or mode, data with more than 2 dims, integers with an angle. ShapeError: a last dim
+            that is not the format's.
 
     Example:
         >>> import pydl
@@ -199,13 +207,17 @@ class BoundingBoxes(TVTensor):
         made = cls._make(data, dtype, device, requires_grad)
         if clamping_mode not in (None, "soft", "hard"):
             raise ValueError(f"BoundingBoxes: clamping_mode must be None, 'soft' or 'hard', got {clamping_mode!r}")
+        kind = as_format(format)
+        columns = 4 if not is_rotated_bounding_format(kind) else 8 if kind is BoundingBoxFormat.XYXYXYXY else 5
         if made.ndim == 1:
-            made = (Tensor.unsqueeze(made, 0) if made.numel() else Tensor.reshape(made, 0, 4)).as_subclass(cls)
+            made = (Tensor.unsqueeze(made, 0) if made.numel() else Tensor.reshape(made, 0, columns)).as_subclass(cls)
         if made.ndim != 2:
-            raise ValueError(f"BoundingBoxes: data must be (N, 4), got {tuple(made.shape)}")
-        if made.shape[1] != 4:
-            raise pydl.ShapeError(f"BoundingBoxes: data must be (N, 4), got {tuple(made.shape)}")
-        made.format = as_format(format)
+            raise ValueError(f"BoundingBoxes: data must be (N, {columns}), got {tuple(made.shape)}")
+        if made.shape[1] != columns:
+            raise pydl.ShapeError(f"BoundingBoxes: data must be (N, {columns}), got {tuple(made.shape)}")
+        if columns != 4 and not made.is_floating_point():
+            raise ValueError(f"BoundingBoxes: boxes with an angle must be of floating point, got {made.dtype}")
+        made.format = kind
         made.canvas_size = (int(canvas_size[0]), int(canvas_size[1]))
         made.clamping_mode = clamping_mode
         return made

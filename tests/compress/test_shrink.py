@@ -272,3 +272,54 @@ def test_float64_and_frozen_parameters() -> None:
     assert not small[0].weight.requires_grad and small[2].weight.requires_grad and small[0].bias.dtype == pydl.float64
     x = pydl.randn(4, 3, dtype=pydl.float64)
     assert (net(x) - small(x)).abs().max() < 1e-14
+
+
+def in_groups() -> Any:
+    """As in ResNeXt: three groups of two channels in, four out."""
+    return lived(
+        nn.Sequential(
+            nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6), nn.ReLU(),
+            nn.Conv2d(6, 12, 3, padding=1, groups=3), nn.BatchNorm2d(12), nn.ReLU(),
+            nn.Conv2d(12, 5, 1),
+        )
+    )  # fmt: skip
+
+
+def test_a_group_without_weights_goes_with_its_inputs() -> None:
+    net = in_groups()
+    kill(net[3], 4, 5, 6, 7, 8)  # the second group, and one filter of the third
+    small, report = shrink(net, pydl.randn(1, 3, 6, 6), return_report=True)
+    assert widths(small) == [(4, 3), (8, 2), (5, 8)]
+    assert (small[3].groups, small[3].in_channels, small[3].out_channels) == (2, 4, 8)
+    assert small[1].num_features == 4 and small[4].num_features == 8
+    assert report.channels == {"0": (6, 4), "3": (12, 8)}
+    agree(net, small, 2, 3, 6, 6)
+
+
+def test_a_group_goes_with_inputs_that_are_all_gone() -> None:
+    net = in_groups()
+    kill(net[0], 2, 3, 4)  # all inputs of the second group, one of the third
+    for layer in (net[0], net[1]):
+        layer.bias.data[2:5] = 0  # nothing reaches the border of the padded zeros
+    net[1].running_mean.zero_()
+    small = shrink(net, pydl.randn(1, 3, 6, 6))
+    assert widths(small) == [(4, 3), (8, 2), (5, 8)] and small[3].groups == 2
+    agree(net, small, 2, 3, 6, 6)
+
+
+def test_groups_stay_whose_inputs_are_read_elsewhere() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.front, self.groups = nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 1, groups=2)
+            self.beside, self.last = nn.Conv2d(4, 3, 1), nn.Conv2d(4, 3, 1)
+
+        def forward(self, x: Any) -> Any:
+            x = self.front(x)
+            return self.last(self.groups(x)) + self.beside(x)
+
+    net = Twice()
+    kill(net.groups, 0, 1)
+    small = shrink(net, pydl.randn(1, 2, 4, 4))
+    assert small.groups.groups == 2 and widths(small) == widths(net)
+    agree(net, small, 2, 2, 4, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -148,3 +149,16 @@ def test_a_critic_that_does_not_look() -> None:
     assert losses.gradient_penalty(lambda t: pydl.ones(3, 1), x, x).item() == 1
     bias = pydl.ones(1, requires_grad=True)
     assert losses.gradient_penalty(lambda t: bias.expand(3), x, x, target=2.0).item() == 4
+
+
+def test_entropic_transport_says_that_it_did_not_converge() -> None:
+    p = pydl.tensor([[0.1, 0.2, 0.3, 0.4], [1.0, 0.0, 0.0, 0.0]])
+    q = pydl.tensor([[0.4, 0.1, 0.1, 0.4], [0.0, 0.0, 0.0, 1.0]])
+    options: dict[str, Any] = {"method": "sinkhorn", "eps": 0.3}
+    with pytest.warns(RuntimeWarning, match="max_iter=2 steps for 1 of 2 pairs"):
+        losses.earth_mover_loss(p, q, max_iter=2, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses.earth_mover_loss(p, q, max_iter=5000, **options)
+        losses.earth_mover_loss(p, q, max_iter=2, tol=0.0, **options)  # all steps are what is asked for
+        losses.earth_mover_loss(p[:0], q[:0], **options)

@@ -143,7 +143,7 @@ def errors(dims: int, transposed: bool) -> list[Any]:
         ((x, w[0]), RuntimeError, "weight"),
         ((x, w, np.ones(3, np.float32)), RuntimeError, "bias"),
         ((x, w.astype(np.float64)), RuntimeError, "type"),
-        ((x.astype(np.int32), w.astype(np.int32)), NotImplementedError, "int32"),
+        ((x > 0, w > 0), NotImplementedError, "bool"),
         ((x, w, None, 0), RuntimeError, "stride"),
         ((x, w, None, 1, -1), RuntimeError, "padding"),
         ((x, w, None, (1,) * (dims + 1)), RuntimeError, "stride"),

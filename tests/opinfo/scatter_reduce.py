@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,17 @@ def scatter_reduce(a: Any, d: int, i: Any, s: Any, reduce: str, include_self: bo
 
 
 def distinct(m: Any, n: int) -> Any:
-    """Without a zero: the second derivative of a product does not see past one, as in torch."""
     return (m.distinct(n) + 0.125).astype(m.dtype) if m.dtype.startswith("float") else m(n)
+
+
+def products_with_zeros(m: Any) -> Any:
+    """Groups with one, two and three zeros, that of the input among them or not."""
+    index = np.array([0, 0, 0, 1, 1, 1])
+    for at, own in [([1], 1.5), ([1], 0), ([0, 2], 1.5), ([0, 1, 2, 4], 0)]:
+        for include_self in (True, False):
+            a, s = distinct(m, 3), distinct(m, 9)[3:]
+            a[0], s[at] = own, 0
+            yield Sample(a, 0, index, s, "prod", include_self=include_self)
 
 
 def samples(m: Any, *kinds: str) -> Any:
@@ -51,7 +61,7 @@ SCATTER = [
 op(
     "scatter_reduce",
     scatter_reduce,
-    lambda m: samples(m, "sum", "prod", "mean", "amax", "amin"),
+    lambda m: itertools.chain(samples(m, "prod"), products_with_zeros(m), samples(m, "sum", "mean", "amax", "amin")),
     dtypes=(*FLOATS, "int64", "int32", "uint8"),
     domain=(-3, 3),
     scales=False,

@@ -135,10 +135,28 @@ def running(f: Any) -> Any:
 RUNS = lambda m: iter([Sample(m.distinct(7), 0), Sample(m.distinct(3, 4), 0), Sample(m.distinct(2, 3, 2), -2)])  # noqa: E731
 for _name, _f in [("cummax", np.maximum), ("cummin", np.minimum)]:
     op(_name, running(_f), RUNS, dtypes=(*FLOATS, "int64", "int8"), errors=[((np.ones(2), 1), IndexError, "Dimension")])
+
+
+def logcumsumexp(a: Any, dim: int) -> Any:
+    if a.dtype.kind != "c":
+        return np.logaddexp.accumulate(a, axis=dim)
+    out, a = np.empty_like(a), np.moveaxis(a, dim, -1)
+    for i in range(a.shape[-1]):  # the imaginary part goes on from that of the largest so far
+        last = np.moveaxis(out, dim, -1)[..., max(i - 1, 0)]
+        large, small = (
+            (a[..., 0], -np.inf)
+            if i == 0
+            else np.where(last.real < a[..., i].real, (a[..., i], last), (last, a[..., i]))
+        )
+        np.moveaxis(out, dim, -1)[..., i] = large + np.log1p(np.exp(small - large))
+    return out
+
+
 op(
     "logcumsumexp",
-    lambda a, dim: np.logaddexp.accumulate(a, axis=dim),
+    logcumsumexp,
     S(((7,), 0), ((3, 4), 0), ((2, 3), -1)),
+    dtypes=(*FLOATS, "complex64", "complex128"),
     errors=[((np.ones(2), 1), IndexError, "Dimension"), ((np.ones(2, np.int64), 0), NotImplementedError, "logcumsumexp")],
 )  # fmt: skip
 

@@ -69,3 +69,25 @@ def test_unravel_index_at_the_end_of_the_range():
     size = 2**63 - 1
     (got,) = pydl.unravel_index(pydl.tensor([2, size - 1, -1]), (size,))
     assert got.tolist() == [2, size - 1, size - 1]
+
+
+def test_as_many_dims_as_a_tensor_may_have() -> None:
+    """Fifteen dims of size 2 in reverse order, which cannot be merged, and dims of size 1 up to 64."""
+    shape = (2,) * 15 + (1,) * 49
+    x = pydl.arange(2**15).reshape(shape)
+    back = x.permute(tuple(range(14, -1, -1)) + tuple(range(15, 64)))
+    index = pydl.ones(shape, dtype=pydl.int64)
+    flat = back.contiguous().reshape(2, -1)
+    assert pydl.equal(back.gather(0, index).reshape(2, -1), flat[[1, 1]])
+    added = pydl.zeros_like(x).scatter_add(0, index, back).reshape(2, -1)
+    assert pydl.equal(added[1], flat.sum(0)) and not added[0].any()
+    assert pydl.equal(back.sort(0).values.reshape(2, -1), flat.sort(0).values)
+    assert pydl.equal(x.repeat(*[1] * 63, 3).reshape(-1, 3), x.reshape(-1, 1).expand(-1, 3))
+
+
+def test_reduction_over_more_dims_than_can_be_merged() -> None:
+    x = pydl.arange(2**19).reshape((2,) * 19)
+    back = x.permute(tuple(range(18, -1, -1)))
+    assert pydl.equal(back.sum(0), back.contiguous().sum(0))
+    assert pydl.equal(back.amax(18), back.contiguous().amax(18))
+    assert pydl.equal(back.argmax(), back.contiguous().argmax())

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from opinfo import OPS, OpInfo, Sample, to_pydl
+from opinfo import OPS, Maker, OpInfo, Sample, to_pydl
+from opinfo.scatter_reduce import products_with_zeros
 
 import pydl
 from pydl.autograd import gradcheck, gradgradcheck
@@ -69,6 +70,21 @@ def test_gradgradcheck(info: OpInfo) -> None:
         function, inputs = function_and_inputs(info, sample, "float64")
         if inputs and sum(i.numel() for i in inputs) <= 12:
             assert gradgradcheck(function, inputs), f"{info.name}({sample})"
+
+
+def test_second_derivative_of_products_with_zeros() -> None:
+    info = next(info for info in OPS if info.name == "scatter_reduce")
+    for sample in products_with_zeros(Maker("", "float64", -3, 3)):
+        function, inputs = function_and_inputs(info, sample, "float64")
+        assert gradgradcheck(function, inputs), repr(sample)
+
+
+def test_second_derivative_of_logcumsumexp_where_the_gradient_is_zero() -> None:
+    """The gradient is linear in the incoming one, at 0 too."""
+    weights = pydl.tensor([1.0, 0.0, -2.0, 0.0], dtype=pydl.float64).requires_grad_()
+    for dtype in (pydl.float64, pydl.complex128):
+        x = pydl.tensor([0.5, -1.0, 2.0, 0.25]).to(dtype).requires_grad_()
+        assert gradgradcheck(lambda x, w: pydl.logcumsumexp(x, 0) * w, (x, weights))
 
 
 @pytest.mark.parametrize("info", COMPLEX)

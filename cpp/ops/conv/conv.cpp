@@ -64,15 +64,23 @@ void check_options(const Options& o) {
   }
 }
 
+// As torch: all signed integers and uint8 where neighbouring elements are summed, else int64 alone.
+bool takes_integers(const Options& o, DType dtype) {
+  if (dtype == DType::Int64) return true;
+  const bool plain = !o.transposed && std::all_of(o.dilation.begin(), o.dilation.end(), [](int64_t d) { return d == 1; });
+  return plain && (dtype == DType::UInt8 || dtype == DType::Int8 || dtype == DType::Int16 || dtype == DType::Int32);
+}
+
 void check_operands(const Options& o, const Tensor& x, const Tensor& w, const Tensor& bias) {
   const int n = o.dims + 2;
   PYDL_CHECK(w.ndim() == n, ShapeError, o.op, "(): Expected ", n, "-dimensional weight, but got weight of size ", IntSpan(w.sizes()));
   PYDL_CHECK(x.ndim() == n || x.ndim() == n - 1, ShapeError, o.op, "(): Expected ", n - 1, "D (unbatched) or ", n, "D (batched) input to ",
              o.op, ", but got input of size: ", IntSpan(x.sizes()));
-  PYDL_CHECK(is_floating(x.dtype()) || is_complex(x.dtype()), NotImplemented, o.op, "(): \"", o.op, "\" not implemented for ", x.dtype());
   PYDL_CHECK(x.dtype() == w.dtype(), Error, o.op, "(): Input type (", x.dtype(), ") and weight type (", w.dtype(), ") should be the same");
   PYDL_CHECK(!bias.defined() || bias.dtype() == x.dtype(), Error, o.op, "(): Input type (", x.dtype(), ") and bias type (",
              bias.defined() ? bias.dtype() : x.dtype(), ") should be the same");
+  PYDL_CHECK(is_floating(x.dtype()) || is_complex(x.dtype()) || takes_integers(o, x.dtype()), NotImplemented, o.op, "(): \"", o.op,
+             "\" not implemented for ", x.dtype());
   PYDL_CHECK(w.size(0) >= o.groups && w.size(0) % o.groups == 0, ShapeError, o.op, "(): Given groups=", o.groups,
              ", expected weight to be at least ", o.groups, " and divisible by it at dimension 0, but got weight of size ",
              IntSpan(w.sizes()), " instead");
@@ -140,19 +148,26 @@ Geometry geometry(const Options& o, const Tensor& x, const Tensor& w) {
   return g;
 }
 
+Tensor add_bias(const Tensor& out, const Tensor& bias) {
+  if (!bias.defined()) return out;
+  Dims shape(out.ndim(), 1);
+  shape[1] = bias.numel();
+  return add(out, reshape(bias, shape));
+}
+
 // Of complex numbers: four real convolutions.
 Tensor run_complex(const Geometry& g, const Tensor& x, const Tensor& w, const Tensor& bias, bool transposed) {
   const auto product = [&](const Tensor& a, const Tensor& b) {
     return transposed ? conv::spread(g, a, b, Tensor()) : conv::correlate(g, a, b, Tensor());
   };
   const Tensor xr = real(x), xi = imag(x), wr = real(w), wi = imag(w);
-  Tensor out = complex(sub(product(xr, wr), product(xi, wi)), add(product(xr, wi), product(xi, wr)));
-  if (bias.defined()) {
-    Dims shape(out.ndim(), 1);
-    shape[1] = bias.numel();
-    out = add(out, reshape(bias, shape));
-  }
-  return out;
+  return add_bias(complex(sub(product(xr, wr), product(xi, wi)), add(product(xr, wi), product(xi, wr))), bias);
+}
+
+Tensor run_batch(const Options& o, const Geometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (is_complex(x.dtype())) return run_complex(g, x, weight, bias, o.transposed);
+  if (!is_floating(x.dtype())) return add_bias(conv::integer_convolution(o.op, g, x, weight, o.transposed), bias);
+  return o.transposed ? conv::spread(g, x, weight, bias) : conv::correlate(g, x, weight, bias);
 }
 
 Tensor run(const Options& o, const Tensor& input, const Tensor& weight, const Tensor& bias) {
@@ -161,9 +176,7 @@ Tensor run(const Options& o, const Tensor& input, const Tensor& weight, const Te
   const bool batched = input.ndim() == o.dims + 2;
   const Tensor x = batched ? input : unsqueeze(input, 0);
   const Geometry g = geometry(o, x, weight);
-  const Tensor out = is_complex(x.dtype()) ? run_complex(g, x, weight, bias, o.transposed)
-                     : o.transposed        ? conv::spread(g, x, weight, bias)
-                                           : conv::correlate(g, x, weight, bias);
+  const Tensor out = run_batch(o, g, x, weight, bias);
   const int64_t first[] = {0};
   return batched ? out : squeeze(out, IntSpan(first));
 }
@@ -230,7 +243,8 @@ PYDL_OP(conv_nd<1>,
         Function, R"doc(
 The cross-correlation of signals with kernels: input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O).
 A size S of the input and K of the kernel give (S + 2 padding - dilation (K - 1) - 1) / stride + 1, rounded down, in the
-result (N, O, ...). Each group of output channels sees its own input channels.
+result (N, O, ...). Each group of output channels sees its own input channels. Integers, which wrap, give integers: int64, and
+without dilation uint8 to int32.
 
 Raises RuntimeError for sizes, strides or paddings that do not fit each other.
 
@@ -250,7 +264,8 @@ PYDL_OP(conv_nd<2>,
         Function, R"doc(
 The cross-correlation of images with kernels: input (N, C, H, W) or (C, H, W), weight (O, C / groups, KH, KW), bias (O).
 A size S of the input and K of the kernel give (S + 2 padding - dilation (K - 1) - 1) / stride + 1, rounded down, in the
-result (N, O, ...). Each group of output channels sees its own input channels.
+result (N, O, ...). Each group of output channels sees its own input channels. Integers, which wrap, give integers: int64, and
+without dilation uint8 to int32.
 
 Raises RuntimeError for sizes, strides or paddings that do not fit each other.
 
@@ -270,7 +285,8 @@ PYDL_OP(conv_nd<3>,
         Function, R"doc(
 The cross-correlation of volumes with kernels: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, KD, KH, KW), bias (O).
 A size S of the input and K of the kernel give (S + 2 padding - dilation (K - 1) - 1) / stride + 1, rounded down, in the
-result (N, O, ...). Each group of output channels sees its own input channels.
+result (N, O, ...). Each group of output channels sees its own input channels. Integers, which wrap, give integers: int64, and
+without dilation uint8 to int32.
 
 Raises RuntimeError for sizes, strides or paddings that do not fit each other.
 

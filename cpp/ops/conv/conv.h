@@ -18,6 +18,8 @@ struct Geometry {
 Tensor correlate(const Geometry& g, const Tensor& input, const Tensor& weight, const Tensor& bias);
 // From the output's side to the input's: the gradient of the input, and the transposed convolution.
 Tensor spread(const Geometry& g, const Tensor& output, const Tensor& weight, const Tensor& bias);
+// Of integers, which wrap; `spreads` as `spread`. No derivatives.
+Tensor integer_convolution(const char* op, const Geometry& g, const Tensor& x, const Tensor& weight, bool spreads);
 // The gradient of the weight.
 Tensor weigh(const Geometry& g, const Tensor& input, const Tensor& output);
 

@@ -151,6 +151,8 @@ Tensor roll_one(const Tensor& input, int64_t shift, int d) {
   const Tensor parts[] = {narrow(input, d, at, n - at), narrow(input, d, 0, at)};
   return cat(parts, d);
 }
+}  // namespace
+
 Tensor roll(const Tensor& input, IntSpan shifts, IntSpan dims) {
   PYDL_CHECK(!shifts.empty(), Error, "roll(): `shifts` required");
   if (dims.empty()) {
@@ -165,8 +167,6 @@ Tensor roll(const Tensor& input, IntSpan shifts, IntSpan dims) {
   return out.same(input) ? clone(input) : out;
 }
 
-}  // namespace
-
 Tensor repeat(const Tensor& input, IntSpan repeats) {
   const int n = static_cast<int>(repeats.size()), lead = n - input.ndim();
   PYDL_CHECK(lead >= 0, ShapeError, "repeat(): Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
@@ -179,19 +179,13 @@ Tensor repeat(const Tensor& input, IntSpan repeats) {
     sizes.push_back(total);
   }
   static_cast<void>(checked_numel(sizes, input.item_size(), "repeat"));
-  // Dims of [repeats, size] pairs, pairs merged at the end. Done dim by dim where the pairs would exceed the limit of dims.
-  Tensor out = input;
-  if (2 * n <= kMaxDims) {
-    for (int i = 0; i < n; ++i) {
-      const int64_t s = i < lead ? 1 : input.size(i - lead);
-      apart.push_back(1);
-      apart.push_back(s);
-      wide.push_back(repeats[static_cast<size_t>(i)]);
-      wide.push_back(s);
-    }
-    return reshape(clone(expand(reshape(out, apart), wide), MemoryFormat::Contiguous), sizes);
+  // Dims of [repeats, size] pairs, pairs merged at the end; what is 1 needs no dim, so that there are fewer than elements have bits.
+  for (int i = 0; i < n; ++i) {
+    const int64_t r = repeats[static_cast<size_t>(i)], s = i < lead ? 1 : input.size(i - lead);
+    if (r != 1) apart.push_back(1), wide.push_back(r);
+    if (s != 1) apart.push_back(s), wide.push_back(s);
   }
-  throw NotImplemented(text("repeat(): more than ", kMaxDims / 2, " dimensions are not supported"));
+  return reshape(clone(expand(reshape(input, apart), wide), MemoryFormat::Contiguous), sizes);
 }
 
 namespace {

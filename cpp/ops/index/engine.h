@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "core/shape.h"
 
 namespace pydl {
 
@@ -51,7 +52,6 @@ void compress(const char* in, const uint8_t* mask, int64_t n, int64_t item, cons
 // gather, scatter and scatter_add along one dimension. The index has sizes (line_sizes[0..line_dims), n): each position of
 // the leading dimensions is one line of n indices; out, in and index have their own strides over lines and along the line.
 struct IndexLines {
-  static constexpr int kMaxDims = 16;
   DType dtype;
   int line_dims = 0;
   int64_t line_sizes[kMaxDims];

@@ -360,7 +360,7 @@ Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
   const int64_t size = input.ndim() ? input.size(d) : 1;
   check_positions("gather", at, size, d);
   const Tensor out = empty(index.sizes(), input.dtype(), "gather");
-  if (at.numel()) gather_lines(index_lines("gather", out, input, at, d, size));
+  if (at.numel()) gather_lines(index_lines(out, input, at, d, size));
   if (needs_grad(input)) {
     record({}, "GatherBackward0", out, {&input},
            [at = save(at), sizes = input.sizes(), d](Backward& b) { b.set(0, scatter_along(b.grad(), at.get(b), sizes, d)); });
@@ -404,7 +404,7 @@ void select_rows(const Tensor& input, const Tensor& out, const Tensor& at, int d
   const int64_t n = at.numel(), size = x.ndim() ? x.size(d) : 1;
   if (inner == x.item_size() && outer > 1) {
     const Tensor lines = reshape(x, Dims{outer, size}), to = reshape(out, Dims{outer, n});
-    return gather_lines(index_lines("index_select", to, lines, expand(at, Dims{outer, n}), 1, size));
+    return gather_lines(index_lines(to, lines, expand(at, Dims{outer, n}), 1, size));
   }
   for (int64_t o = 0; o < outer; ++o) {
     index_select_rows(out->data + o * n * inner, inner, x->data + o * size * inner, inner, at.data<int64_t>(), 8, n, size, inner);

@@ -73,10 +73,8 @@ Tensor at_least_1d(const Tensor& t) { return t.ndim() ? t : raw_view(t, Dims{1},
 
 }  // namespace
 
-IndexLines index_lines(const char* op, const Tensor& out_, const Tensor& in_, const Tensor& index_, int d, int64_t size) {
+IndexLines index_lines(const Tensor& out_, const Tensor& in_, const Tensor& index_, int d, int64_t size) {
   const Tensor out = at_least_1d(out_), in = at_least_1d(in_), index = at_least_1d(index_);
-  PYDL_CHECK(out.ndim() <= IndexLines::kMaxDims, NotImplemented, op, "(): more than ", IndexLines::kMaxDims,
-             " dimensions are not supported");
   IndexLines s;
   const int64_t item = out.item_size();
   s.dtype = out.dtype();
@@ -101,7 +99,7 @@ IndexLines index_lines(const char* op, const Tensor& out_, const Tensor& in_, co
 
 void scatter_add_new(const char* op, const Tensor& out, const Tensor& in, const Tensor& index, int d) {
   const int64_t size = out.ndim() ? out.size(d) : 1;
-  const IndexLines lines = index_lines(op, out, in, index, d, size);
+  const IndexLines lines = index_lines(out, in, index, d, size);
   if (is_packed_line(lines)) {  // the check reads the index once more only where it is needed for the message
     if (!scatter_add_unchecked(lines)) check_indices(op, index, size, d);
     return;
@@ -133,7 +131,7 @@ Tensor scatter_with(const char* op, const char* node, bool adds, const Tensor& i
   if (index.numel()) {
     const autograd::GradGuard off(false);
     const Tensor from = memory_overlap(out, src) == Overlap::None ? src : clone(src);
-    adds ? scatter_add_new(op, out, from, index, d) : scatter_lines(index_lines(op, out, from, index, d, size));
+    adds ? scatter_add_new(op, out, from, index, d) : scatter_lines(index_lines(out, from, index, d, size));
   }
   end_write(out, dest);
   if (needs_grad(input, src)) {

@@ -10,7 +10,7 @@ Tensor scatter_src(const Tensor& input, int64_t dim, const Tensor& index, const 
 Tensor scatter_value(const Tensor& input, int64_t dim, const Tensor& index, const Scalar& value, const Dest& dest = {});
 Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src, const Dest& dest = {});
 // The geometry of a gather, scatter or scatter_add along dim d, which has `size` positions.
-IndexLines index_lines(const char* op, const Tensor& out, const Tensor& in, const Tensor& index, int d, int64_t size);
+IndexLines index_lines(const Tensor& out, const Tensor& in, const Tensor& index, int d, int64_t size);
 // `in` added to `out` at unchecked positions along dim d; `out` is half written when this raises IndexError.
 void scatter_add_new(const char* op, const Tensor& out, const Tensor& in, const Tensor& index, int d);
 // Multiplied by `src` at the positions: the "prod" of scatter_reduce.

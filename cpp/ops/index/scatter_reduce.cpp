@@ -107,6 +107,9 @@ Reduced reduce_values(const char* op, Reduce kind, const Tensor& input, int d, c
   return {to_dtype(mean, dtype), counts};
 }
 
+Tensor scatter_reduce(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self,
+                      const Dest& dest);
+
 // ---- derivatives (formulas: those of the reductions, with the places' own elements as one more) -------------------------
 
 struct Call {
@@ -133,8 +136,11 @@ void extreme_gradient(Backward& b, const Call& c, const Tensor& x, const Tensor&
 }
 
 // prod: each factor's slope is the product of the others. With one zero at a place only that factor has a slope, with
-// two none has: the zeros are counted and left out of the product.
-void product_gradient(Backward& b, const Call& c, const Tensor& x, const Tensor& index, const Tensor& src, const Tensor& untouched) {
+// two none has: the zeros are counted and left out of the product `rest`. For the derivative of the slopes the result y is
+// formed again as an op, and of two zeros each has the slope other * rest, where other = the sum of both - itself: a formula
+// that holds around the point too. (Of three zeros slopes and their first derivatives are 0.)
+void product_gradient(Backward& b, const Call& c, const Tensor& x, const Tensor& index, const Tensor& src, const Tensor& saved_y,
+                      const Tensor& untouched) {
   const Tensor& g = b.grad();
   const Tensor one = ones({}, g.dtype());
   const Tensor counts_self = c.include_self ? logical_not(zeros(x.sizes(), DType::Bool)) : untouched;
@@ -142,13 +148,23 @@ void product_gradient(Backward& b, const Call& c, const Tensor& x, const Tensor&
   const Tensor zeros_at = add(scatter_along(to_dtype(zero, g.dtype()), index, x.sizes(), c.d), to_dtype(own_zero, g.dtype()));
   const Tensor start = where(logical_and(counts_self, logical_not(own_zero)), x, one);
   const Tensor rest = scatter_prod(start, c.d, index, where(zero, one, src));
-  const auto slope = [&](const Tensor& factor, const Tensor& is_zero, const Tensor& z, const Tensor& r) {
-    const Tensor others = sub(z, to_dtype(is_zero, g.dtype()));
-    return where(eq(others, Operand(0)), where(is_zero, r, div(r, where(is_zero, one, factor))), Operand(0));
+  const bool again = autograd::mode.grad;
+  const Tensor y = again ? scatter_reduce(x, c.d, index, src, "prod", c.include_self, {}) : saved_y;
+  Tensor both;
+  if (again) both = add(scatter_along(where(zero, src, Operand(0)), index, x.sizes(), c.d), where(own_zero, x, Operand(0)));
+  const auto slope = [&](const Tensor& factor, const Tensor& is_zero, const auto& here) {
+    const Tensor z = here(zeros_at), r = here(rest);
+    Tensor of_zero = where(eq(z, Operand(1)), r, Operand(0));
+    if (again) of_zero = where(eq(z, Operand(2)), mul(sub(here(both), factor), r), of_zero);
+    return conj(where(is_zero, of_zero, div(here(y), where(eq(factor, Operand(0)), one, factor))));
   };
-  if (b.needs(0)) b.set(0, mul(g, where(counts_self, slope(x, own_zero, zeros_at, rest), Operand(0))));
+  if (b.needs(0)) {
+    const Tensor own = slope(x, own_zero, [](const Tensor& t) { return t; });
+    b.set(0, mul(g, where(counts_self, own, Operand(0))));
+  }
   if (b.needs(1)) {
-    b.set(1, mul(gather(g, c.d, index), slope(src, zero, gather(zeros_at, c.d, index), gather(rest, c.d, index))));
+    const auto here = [&](const Tensor& t) { return gather(t, c.d, index); };
+    b.set(1, mul(here(g), slope(src, zero, here)));
   }
 }
 
@@ -157,7 +173,7 @@ void reduce_gradient(Backward& b, const Call& c, const Tensor& x, const Tensor& 
   const Tensor& g = b.grad();
   const Tensor untouched = eq(counts, Operand(0));
   if (c.kind == Reduce::Amax || c.kind == Reduce::Amin) return extreme_gradient(b, c, x, index, src, y, untouched);
-  if (c.kind == Reduce::Prod) return product_gradient(b, c, x, index, src, untouched);
+  if (c.kind == Reduce::Prod) return product_gradient(b, c, x, index, src, y, untouched);
   const Tensor share = c.kind == Reduce::Mean ? div(g, sharers(counts, c, g.dtype())) : g;
   if (b.needs(0)) b.set(0, c.include_self ? share : mul(g, untouched));
   if (b.needs(1)) b.set(1, gather(share, c.d, index));

@@ -14,6 +14,7 @@ namespace pydl {
 using autograd::Backward;
 using autograd::needs_grad;
 using autograd::save;
+using pool::Integers;
 using pool::Layout;
 using pool::LayoutPtr;
 using pool::Options;
@@ -117,6 +118,10 @@ struct Maxima {
 Maxima maxima(const char* op, const Tensor& input, const Layouts& layouts) {
   const Layout& l = *layouts[0];
   Maxima out;
+  if (!is_floating(input.dtype())) {
+    std::tie(out.values, out.places) = pool::integer_maxima(op, input, l);
+    return out;
+  }
   {
     const autograd::GradGuard off(false);
     const Tensor x = as_computed(input);
@@ -177,6 +182,7 @@ Tensor run_means(const char* op, const Tensor& given, const Layout& l, bool to_w
 }
 
 Tensor means(const char* op, const Tensor& input, const LayoutPtr& l) {
+  if (!is_floating(input.dtype())) return pool::integer_means(op, input, *l);
   const Tensor out = run_means(op, input, *l, true);
   if (needs_grad(input)) {
     record({}, "AvgPoolBackward0", out, {&input}, [op, l](Backward& b) { b.set(0, spread_means(op, b.grad(), l)); });
@@ -200,7 +206,8 @@ template <int kDims>
 Tensor max_pool(const Tensor& input, IntSpan kernel_size, std::optional<IntSpan> stride, IntSpan padding, IntSpan dilation,
                 bool ceil_mode) {
   static constexpr const char* kNames[] = {"max_pool1d", "max_pool2d", "max_pool3d"};
-  const Options o{kNames[kDims - 1], kDims, kernel_size, given(stride), padding, dilation, ceil_mode};
+  Options o{kNames[kDims - 1], kDims, kernel_size, given(stride), padding, dilation, ceil_mode};
+  if (kDims > 1) o.integers = Integers::All;
   return maxima(o.op, input, {moving_windows(o, input)}).values;
 }
 
@@ -208,7 +215,8 @@ template <int kDims>
 std::tuple<Tensor, Tensor> max_pool_with_indices(const Tensor& input, IntSpan kernel_size, std::optional<IntSpan> stride, IntSpan padding,
                                                  IntSpan dilation, bool ceil_mode, bool) {
   static constexpr const char* kNames[] = {"max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices"};
-  const Options o{kNames[kDims - 1], kDims, kernel_size, given(stride), padding, dilation, ceil_mode};
+  Options o{kNames[kDims - 1], kDims, kernel_size, given(stride), padding, dilation, ceil_mode};
+  o.integers = Integers::All;
   return with_places(maxima(o.op, input, {moving_windows(o, input)}));
 }
 
@@ -217,7 +225,8 @@ Tensor avg_pool(const Tensor& input, IntSpan kernel_size, std::optional<IntSpan>
                 bool count_include_pad, std::optional<int64_t> divisor_override) {
   static constexpr const char* kNames[] = {"avg_pool1d", "avg_pool2d", "avg_pool3d"};
   static constexpr int64_t one[] = {1};
-  const Options o{kNames[kDims - 1], kDims, kernel_size, given(stride), padding, one, ceil_mode, count_include_pad, divisor_override};
+  const Options o{kNames[kDims - 1],  kDims,           kernel_size,     given(stride), padding, one, ceil_mode, count_include_pad,
+                  divisor_override, Integers::Int64};
   return means(o.op, input, moving_windows(o, input));
 }
 Tensor avg_pool_1d(const Tensor& input, IntSpan kernel_size, std::optional<IntSpan> stride, IntSpan padding, bool ceil_mode,
@@ -330,7 +339,7 @@ PYDL_OP(max_pool<2>,
         Function, R"doc(
 The largest element of each window of input (N, C, H, W) or (C, H, W). Windows begin every `stride` (by default
 `kernel_size`) elements; outside are up to half a window of `padding`, smaller than everything; `ceil_mode` keeps a last
-window that begins inside and ends outside. A NaN wins; of equal elements the first gets the gradient.
+window that begins inside and ends outside. A NaN wins; of equal elements the first gets the gradient. Takes integers too.
 
 Raises RuntimeError for windows that do not fit.
 
@@ -354,7 +363,7 @@ PYDL_OP(max_pool<3>,
         Function, R"doc(
 The largest element of each window of input (N, C, D, H, W) or (C, D, H, W). Windows begin every `stride` (by default
 `kernel_size`) elements; outside are up to half a window of `padding`, smaller than everything; `ceil_mode` keeps a last
-window that begins inside and ends outside. A NaN wins; of equal elements the first gets the gradient.
+window that begins inside and ends outside. A NaN wins; of equal elements the first gets the gradient. Takes integers too.
 
 Raises RuntimeError for windows that do not fit.
 
@@ -409,7 +418,8 @@ PYDL_OP(avg_pool<2>,
         "ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor",
         Nn, R"doc(
 The mean of each window of input (N, C, H, W) or (C, H, W), with the windows of `max_pool2d`. The padding counts as
-zeros, or not at all if `count_include_pad` is False. `divisor_override` replaces the number of elements.
+zeros, or not at all if `count_include_pad` is False. `divisor_override` replaces the number of elements. Means of int64
+are rounded towards zero.
 
 Raises RuntimeError for windows that do not fit.
 
@@ -434,7 +444,8 @@ PYDL_OP(avg_pool<3>,
         "ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor",
         Nn, R"doc(
 The mean of each window of input (N, C, D, H, W) or (C, D, H, W), with the windows of `max_pool3d`. The padding counts as
-zeros, or not at all if `count_include_pad` is False. `divisor_override` replaces the number of elements.
+zeros, or not at all if `count_include_pad` is False. `divisor_override` replaces the number of elements. Means of int64
+are rounded towards zero.
 
 Raises RuntimeError for windows that do not fit.
 

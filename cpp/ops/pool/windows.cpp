@@ -36,10 +36,18 @@ Dims per_dim(const char* op, const char* name, IntSpan values, int dims) {
   return values.size() == 1 ? Dims(dims, values[0]) : Dims(values);
 }
 
-void check_input(const char* op, int dims, const Tensor& input) {
+namespace {
+bool takes(DType dtype, Integers integers) {
+  const bool is_signed = is_integer(dtype) && !is_unsigned(dtype);
+  return is_floating(dtype) || (integers != Integers::None && dtype == DType::Int64) ||
+         (integers == Integers::All && (is_signed || dtype == DType::UInt8));
+}
+}  // namespace
+
+void check_input(const char* op, int dims, const Tensor& input, Integers integers) {
   PYDL_CHECK(input.ndim() == dims + 1 || input.ndim() == dims + 2, ShapeError, op, "(): Expected ", dims + 1, "D or ", dims + 2,
              "D input, but got input of size ", IntSpan(input.sizes()));
-  PYDL_CHECK(is_floating(input.dtype()), NotImplemented, op, "(): \"", op, "\" not implemented for ", input.dtype());
+  PYDL_CHECK(takes(input.dtype(), integers), NotImplemented, op, "(): \"", op, "\" not implemented for ", input.dtype());
   double plane = 1;
   for (int d = input.ndim() - dims - 1; d < input.ndim(); ++d) {
     PYDL_CHECK(input.size(d) > 0, ShapeError, op, "(): Expected input with non-zero size for non-batch dimensions, but got ",
@@ -107,7 +115,7 @@ LayoutPtr moving_windows(const Options& o, const Tensor& input) {
   const Dims padding = per_dim(o.op, "padding", o.padding, o.dims), dilation = per_dim(o.op, "dilation", o.dilation, o.dims);
   PYDL_CHECK(!o.divisor || *o.divisor != 0, Error, o.op, "(): divisor must be not zero");
   for (int i = 0; i < o.dims; ++i) check_numbers(o, {kernel[i], stride[i], padding[i], dilation[i]});
-  check_input(o.op, o.dims, input);
+  check_input(o.op, o.dims, input, o.integers);
   auto l = std::make_shared<Layout>();
   l->dims = o.dims;
   dims_without_windows(*l);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include "kernels/pool/pool.h"
@@ -26,6 +27,9 @@ struct Layout {
 };
 using LayoutPtr = std::shared_ptr<const Layout>;
 
+// The integers that an op takes, as torch's: none, int64, or uint8 and the signed ones.
+enum class Integers : uint8_t { None, Int64, All };
+
 // What poolings with a moving window take.
 struct Options {
   const char* op;
@@ -34,6 +38,7 @@ struct Options {
   bool ceil_mode = false;
   bool count_include_pad = true;
   std::optional<int64_t> divisor = std::nullopt;
+  Integers integers = Integers::None;
 };
 LayoutPtr moving_windows(const Options& o, const Tensor& input);
 // Windows that divide the input as evenly as possible.
@@ -41,6 +46,10 @@ LayoutPtr even_windows(const char* op, int dims, const Tensor& input, IntSpan ou
 
 // One number for all dims, or one for each.
 Dims per_dim(const char* op, const char* name, IntSpan values, int dims);
-void check_input(const char* op, int dims, const Tensor& input);
+void check_input(const char* op, int dims, const Tensor& input, Integers integers = Integers::None);
+
+// Of integers: largest elements with their places (int32, in the plane), and means.
+std::tuple<Tensor, Tensor> integer_maxima(const char* op, const Tensor& input, const Layout& l);
+Tensor integer_means(const char* op, const Tensor& input, const Layout& l);
 
 }  // namespace pydl::pool

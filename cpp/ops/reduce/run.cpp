@@ -1,5 +1,6 @@
 #include "ops/reduce/run.h"
 
+#include "ops/copy/copy.h"
 #include "ops/view/view.h"
 
 namespace pydl {
@@ -57,8 +58,11 @@ void run_reduce(const char* name, ReduceOp op, const Tensor& input, const Reduce
   n_kept = merge(kept, n_kept);
   // Positions count in index order, so reduced dims keep theirs; merging does not change it.
   n_reduced = merge(reduced, n_reduced);
-  PYDL_CHECK(n_kept <= ReduceSpec::kMaxDims && n_reduced <= ReduceSpec::kMaxDims, NotImplemented, name, "(): more than ",
-             ReduceSpec::kMaxDims, " dimensions that cannot be merged");
+  if (n_kept > ReduceSpec::kMaxDims || n_reduced > ReduceSpec::kMaxDims) {
+    // In contiguous memory only dims between kept and reduced ones stay apart: more of them than 2^32 elements have.
+    PYDL_CHECK(!input.contiguous(), NotImplemented, name, "(): more than ", ReduceSpec::kMaxDims, " dimensions that cannot be merged");
+    return run_reduce(name, op, clone(input, MemoryFormat::Contiguous), shape, out, second, correction);
+  }
   ReduceSpec spec{};
   spec.in = input->data;
   spec.in_dtype = input.dtype();

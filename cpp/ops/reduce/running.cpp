@@ -1,9 +1,11 @@
 // Running maxima, minima and log-sums of exponentials.
 #include <cmath>
+#include <complex>
 #include <limits>
 
 #include "core/parallel.h"
 #include "ops/copy/copy.h"
+#include "ops/creation/creation.h"
 #include "ops/creation/rearrange.h"
 #include "ops/dispatch.h"
 #include "ops/index/index.h"
@@ -105,21 +107,81 @@ void log_sums(const T* in, T* out, int64_t n, int64_t stride) {
   }
 }
 
-Tensor log_cum_sum(const Tensor& input, int d);
+// log(exp(a) + exp(b)) of complex numbers, from the one of the larger real part: its imaginary part is not wrapped, as in torch.
+std::complex<double> log_add(std::complex<double> a, std::complex<double> b) {
+  const auto is_nan = [](std::complex<double> z) { return std::isnan(z.real()) || std::isnan(z.imag()); };
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  if (is_nan(a) || is_nan(b)) return {kNan, kNan};
+  if (a.real() < b.real()) std::swap(a, b);
+  if (!std::isfinite(a.real()) && a.real() == b.real()) {  // infinities have no difference
+    return a.real() < 0 ? a : std::log(std::exp(a) + std::exp(b));
+  }
+  if (b.real() - a.real() < -745) return a;  // exp gives 0
+  const std::complex<double> z = std::exp(b - a);
+  return a + std::complex<double>(std::log1p(z.real() * (2 + z.real()) + z.imag() * z.imag()) / 2, std::atan2(z.imag(), 1 + z.real()));
+}
 
-// d out_j / d x_i = exp(x_i - out_j) for j >= i, so that grad_i = exp(x_i + log sum_{j >= i} g_j exp(-out_j)), taken apart
-// into the g_j of either sign.
-Tensor log_cum_sum_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int d) {
-  const Dims dims{d};
-  const double least = x.dtype() == DType::Float64 ? -std::numeric_limits<double>::max() : -std::numeric_limits<float>::max();
-  // Where all elements so far are -inf they get no gradient: the finite stand-in keeps -inf - (-inf) away.
-  const Tensor below = x.dtype() == DType::Float16 ? y : clamp(y, Scalar(least), std::nullopt);
-  const auto part = [&](const Tensor& share) {
-    const Tensor there = gt(share, Operand(0));
-    const Tensor logs = where(there, log(where(there, share, Operand(1))), Operand(-std::numeric_limits<double>::infinity()));
-    return exp(add(flip(log_cum_sum(flip(sub(logs, below), dims), d), dims), x));
+template <class T>
+void log_sums(const std::complex<T>* in, std::complex<T>* out, int64_t n, int64_t stride) {
+  std::complex<double> sum{-std::numeric_limits<double>::infinity(), 0};
+  for (int64_t i = 0; i < n; ++i) {
+    const std::complex<double> x(in[i * stride]);
+    sum = log_add(sum, x);
+    out[i * stride] = std::complex<T>(sum);
+  }
+}
+
+using LogTypes = TypeList<float, double, std::complex<float>, std::complex<double>>;
+
+// r_k = g_k + a_k r_{k+1} along d, from the end; the last a is not used.
+Tensor decayed_sums(const Tensor& g, const Tensor& a, int d) {
+  Tensor out;
+  {
+    const autograd::GradGuard off(false);
+    const Tensor x = contiguous(g), decay = contiguous(a);
+    out = empty(x.sizes(), x.dtype(), "logcumsumexp");
+    const Lines lines(x, d);
+    dispatch("logcumsumexp", x.dtype(), LogTypes{}, [&]<class T>(T) {
+      lines.each([&](int64_t at, int64_t stride) {
+        const T *from = x.data<T>() + at, *factor = decay.data<T>() + at;
+        T r{};
+        for (int64_t k = lines.n; k-- > 0;) {
+          out.data<T>()[at + k * stride] = r = k + 1 == lines.n ? from[k * stride] : from[k * stride] + factor[k * stride] * r;
+        }
+      });
+    });
+  }
+  if (needs_grad(g, a)) {
+    record({}, "DecayedSumsBackward0", out, {&g, &a}, [a = save(a), r = save_output(out), d](Backward& b) {
+      // s_k = h_k + a_{k-1} s_{k-1}: the same sums from the other end.
+      const Dims back{d};
+      const Tensor decay = conj(a.get(b)), sums = r.get(b);
+      const int64_t n = sums.size(d);
+      const Tensor s = flip(decayed_sums(flip(b.grad(), back), roll(flip(decay, back), Dims{-1}, back), d), back);
+      if (b.needs(0)) b.set(0, s);
+      if (b.needs(1)) {
+        const Tensor next[] = {narrow(sums, d, 1, n - 1), zeros(narrow(sums, d, 0, 1).sizes(), sums.dtype())};
+        b.set(1, mul(s, conj(cat(next, d))));
+      }
+    });
+  }
+  return out;
+}
+
+// d out_j / d x_k = exp(x_k - out_j) for j >= k, so that grad_k = exp(x_k - out_k) r_k with
+// r_k = g_k + exp(out_k - out_{k+1}) r_{k+1}: no factor is above 1. Where all elements so far are -inf they get no gradient.
+Tensor log_cum_sum_gradient(const Tensor& g_, const Tensor& x_, const Tensor& y_, int d) {
+  const DType type = compute_type(x_.dtype());
+  const Tensor g = to_dtype(g_, type), x = to_dtype(x_, type), y = to_dtype(y_, type);
+  const int64_t n = x.size(d);
+  if (n == 0) return g_;
+  const auto ratio = [](const Tensor& a, const Tensor& b) {
+    const Tensor none = eq(is_complex(a.dtype()) ? real(a) : a, Operand(-std::numeric_limits<double>::infinity()));
+    return where(none, Operand(0), exp(sub(where(none, Operand(0), a), where(none, Operand(0), b))));
   };
-  return sub(part(g), part(neg(g)));
+  const Tensor steps[] = {ratio(narrow(y, d, 0, n - 1), narrow(y, d, 1, n - 1)), zeros(narrow(y, d, 0, 1).sizes(), type)};
+  const Tensor decay = conj(cat(steps, d));
+  return to_dtype(mul(conj(ratio(x, y)), decayed_sums(g, decay, d)), g_.dtype());
 }
 
 Tensor log_cum_sum(const Tensor& input, int d) {
@@ -129,9 +191,8 @@ Tensor log_cum_sum(const Tensor& input, int d) {
     const Tensor x = contiguous(to_dtype(input, compute_type(input.dtype())));
     const Tensor y = empty(x.sizes(), x.dtype(), "logcumsumexp");
     const Lines lines(x, d);
-    lines.each([&](int64_t at, int64_t stride) {
-      x.dtype() == DType::Float64 ? log_sums(x.data<double>() + at, y.data<double>() + at, lines.n, stride)
-                                  : log_sums(x.data<float>() + at, y.data<float>() + at, lines.n, stride);
+    dispatch("logcumsumexp", x.dtype(), LogTypes{}, [&]<class T>(T) {
+      lines.each([&](int64_t at, int64_t stride) { log_sums(x.data<T>() + at, y.data<T>() + at, lines.n, stride); });
     });
     out = to_dtype(y, input.dtype());
   }
@@ -143,7 +204,8 @@ Tensor log_cum_sum(const Tensor& input, int d) {
   return out;
 }
 Tensor logcumsumexp(const Tensor& input, int64_t dim) {
-  PYDL_CHECK(is_floating(input.dtype()), NotImplemented, "logcumsumexp(): \"logcumsumexp_out_cpu\" not implemented for ", input.dtype());
+  PYDL_CHECK(is_floating(input.dtype()) || is_complex(input.dtype()), NotImplemented,
+             "logcumsumexp(): \"logcumsumexp_out_cpu\" not implemented for ", input.dtype());
   return log_cum_sum(input, wrap_dim(dim, input.ndim(), "logcumsumexp"));
 }
 

@@ -1,12 +1,14 @@
 // sum, mean, prod and what follows from them.
 #include "ops/copy/copy.h"
 #include "ops/creation/creation.h"
+#include "ops/creation/rearrange.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/pointwise/comparison.h"
 #include "ops/pointwise/engine.h"
 #include "ops/pointwise/exponential.h"
 #include "ops/reduce/reduce.h"
 #include "ops/reduce/run.h"
+#include "ops/reduce/scan.h"
 #include "ops/registry.h"
 #include "ops/view/view.h"
 
@@ -97,8 +99,7 @@ Example:
 
 namespace {
 
-// d prod / dx_i is the product of the others. Without zeros that is prod / x; with one zero only its own slope is left.
-Tensor prod_gradient(const Tensor& g, const Tensor& x, const Dims& full, uint64_t mask);
+Tensor prod_gradient(const Tensor& g, const Tensor& x, uint64_t mask);
 
 Tensor prod(const Tensor& input, std::optional<IntSpan> dim, bool keepdim, std::optional<DType> dtype) {
   const DType result = sum_dtype(input, dtype);
@@ -108,15 +109,38 @@ Tensor prod(const Tensor& input, std::optional<IntSpan> dim, bool keepdim, std::
   run_reduce("prod", ReduceOp::Prod, in, shape, out);
   if (needs_grad(in)) {
     record({}, "ProdBackward0", out, {&in}, [x = save(in), full = shape.full, mask = shape.mask](Backward& b) {
-      b.set(0, prod_gradient(restore_dims(b.grad(), full), x.get(b), full, mask));
+      b.set(0, prod_gradient(restore_dims(b.grad(), full), x.get(b), mask));
     });
   }
   return out;
 }
 
-// Products of all other elements by running products from both ends, as ops, so that the formula holds at zeros and can be
-// differentiated again: with the reduced dims moved to the back and merged, left_i * right_i.
-Tensor prod_gradient(const Tensor& g, const Tensor& x, const Dims&, uint64_t mask) {
+// Products of all other elements of each row by running products from both ends, as ops, so that the formula holds at zeros
+// and can be differentiated again.
+Tensor products_of_others(const Tensor& rows) {
+  const int64_t n = rows.size(1);
+  const Tensor one = ones(Dims{rows.size(0), 1}, rows.dtype());
+  if (!autograd::mode.grad) {
+    const Dims back{1};
+    const auto running = [&](const Tensor& t) {
+      const Tensor pieces[] = {one, narrow(t, 1, 0, n - 1)};
+      return cumprod_along(cat(pieces, 1), 1);
+    };
+    return mul(running(rows), flip(running(flip(rows, back)), back));
+  }
+  std::vector<Tensor> left{select(one, 1, 0)}, slopes(static_cast<size_t>(n));
+  for (int64_t i = 0; i + 1 < n; ++i) left.push_back(mul(left.back(), select(rows, 1, i)));
+  Tensor right = left.front();
+  for (int64_t i = n; i-- > 0;) {
+    slopes[static_cast<size_t>(i)] = mul(left[static_cast<size_t>(i)], right);
+    right = mul(right, select(rows, 1, i));
+  }
+  return stack(slopes, 1);
+}
+
+// d prod / dx_i is the product of the others: the reduced dims are moved to the back and merged.
+Tensor prod_gradient(const Tensor& g, const Tensor& x, uint64_t mask) {
+  if (x.numel() == 0) return zeros(x.sizes(), x.dtype());
   Dims order, inverse(x.ndim(), 0);
   for (int pass = 0; pass < 2; ++pass) {
     for (int i = 0; i < x.ndim(); ++i) {
@@ -125,25 +149,10 @@ Tensor prod_gradient(const Tensor& g, const Tensor& x, const Dims&, uint64_t mas
   }
   for (int i = 0; i < x.ndim(); ++i) inverse[static_cast<int>(order[i])] = i;
   const Tensor moved = permute(x, order);
-  int64_t n = 1;
-  int64_t rows = 1;
+  int64_t n = 1, rows = 1;
   for (int i = 0; i < x.ndim(); ++i) (mask >> i & 1 ? n : rows) *= x.size(i);
-  if (x.numel() == 0) return zeros(x.sizes(), x.dtype());
-  const Tensor flat = reshape(moved, Dims{rows, n});
-  std::vector<Tensor> left, columns;
-  Tensor run = add(mul(select(flat, 1, 0), Operand(0)), Operand(1));
-  for (int64_t i = 0; i < n; ++i) {
-    left.push_back(run);
-    columns.push_back(select(flat, 1, i));
-    run = mul(run, columns.back());
-  }
-  Tensor right = add(mul(select(flat, 1, 0), Operand(0)), Operand(1));
-  std::vector<Tensor> slopes(static_cast<size_t>(n));
-  for (int64_t i = n; i-- > 0;) {
-    slopes[static_cast<size_t>(i)] = mul(left[static_cast<size_t>(i)], right);
-    right = mul(right, columns[static_cast<size_t>(i)]);
-  }
-  return mul(g, conj(permute(reshape(stack(slopes, 1), moved.sizes()), inverse)));
+  const Tensor others = products_of_others(reshape(moved, Dims{rows, n}));
+  return mul(g, conj(permute(reshape(others, moved.sizes()), inverse)));
 }
 
 Tensor prod_dim(const Tensor& input, int64_t dim, bool keepdim, std::optional<DType> dtype) {

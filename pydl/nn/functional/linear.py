@@ -30,7 +30,11 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     if input1.shape[-1] != m or input2.shape[-1] != n:
         raise RuntimeError(f"bilinear(): features must be ({m}, {n}), got ({input1.shape[-1]}, {input2.shape[-1]})")
     first = input1.reshape(-1, m) @ weight.permute(1, 0, 2).reshape(m, out * n)
-    result = (first.reshape(-1, out, n) * input2.reshape(-1, 1, n)).sum(-1).reshape(*input1.shape[:-1], out)
+    result = (
+        (first.reshape(-1, out, n) * input2.reshape(-1, 1, n))
+        .sum(-1, dtype=first.dtype)
+        .reshape(*input1.shape[:-1], out)
+    )
     return result if bias is None else result + bias
 
 

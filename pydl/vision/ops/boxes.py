@@ -8,6 +8,7 @@ from typing import Literal
 import pydl
 from pydl import ShapeError, Tensor
 from pydl.vision.ops._checks import check_boxes, reduced
+from pydl.vision.ops._rotated import rotated_iou
 
 _FORMATS = ("xyxy", "xywh", "cxcywh")
 _ROTATED = {"xywhr": 5, "cxcywhr": 5, "xyxyxyxy": 8}
@@ -157,12 +158,19 @@ def _rows(name: str, boxes1: Tensor, boxes2: Tensor) -> _Pairs:
 def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
     """Intersection over union of all pairs: boxes (N, 4) and (M, 4) give (N, M). Two empty boxes give NaN.
 
-    Raises ShapeError unless boxes are (N, 4), ValueError for a format but 'xyxy', 'xywh', 'cxcywh'.
+    With a format of `box_convert` that has an angle boxes are (N, 5) or (N, 8); empty ones then give 0.
+
+    Raises ShapeError for boxes of another size, ValueError for another format.
 
     Example:
         >>> pydl.vision.ops.box_iou(pydl.tensor([[0., 0., 2., 2.]]), pydl.tensor([[0., 0., 2., 1.], [3., 3., 4., 4.]]))
         tensor([[0.5000, 0.0000]])
     """
+    if fmt in _ROTATED:
+        for argument, boxes in (("boxes1", boxes1), ("boxes2", boxes2)):
+            check_boxes("box_iou", boxes, argument, _ROTATED[fmt])
+        corners = [box_convert(_floating(boxes), fmt, "xyxyxyxy") for boxes in (boxes1, boxes2)]
+        return rotated_iou(*corners)
     _check_format("box_iou", "fmt", fmt)
     check_boxes("box_iou", boxes1, "boxes1")
     check_boxes("box_iou", boxes2, "boxes2")

@@ -67,7 +67,7 @@ class SemanticSegmentation(ObjectDetection):
 
 
 class ImageClassification(SemanticSegmentation):
-    """As :class:`SemanticSegmentation`, and the middle of `crop_size` of it.
+    """As :class:`SemanticSegmentation`, with its other arguments, and the middle of `crop_size` of it.
 
     Example:
         >>> import pydl
@@ -76,17 +76,8 @@ class ImageClassification(SemanticSegmentation):
         torch.Size([3, 224, 224])
     """
 
-    def __init__(
-        self,
-        *,
-        crop_size: int,
-        resize_size: int = 256,
-        mean: Sequence[float] = _MEAN,
-        std: Sequence[float] = _STD,
-        interpolation: Any = InterpolationMode.BILINEAR,
-        antialias: bool | None = True,
-    ) -> None:
-        super().__init__(resize_size=resize_size, mean=mean, std=std, interpolation=interpolation, antialias=antialias)
+    def __init__(self, *, crop_size: int, resize_size: int = 256, **options: Any) -> None:
+        super().__init__(resize_size=resize_size, **options)
         self.crop_size = [crop_size]
 
     def _sized(self, img: Any) -> Any:

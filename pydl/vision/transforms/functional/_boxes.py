@@ -8,7 +8,8 @@ from typing import Any
 import pydl
 from pydl import Tensor
 from pydl.vision import tv_tensors
-from pydl.vision.tv_tensors import BoundingBoxes, BoundingBoxFormat, KeyPoints, as_format
+from pydl.vision.transforms.functional import _rotated
+from pydl.vision.tv_tensors import BoundingBoxes, BoundingBoxFormat, KeyPoints, as_format, is_rotated_bounding_format
 
 __all__ = [
     "canvas_of", "clamp_bounding_boxes", "clamp_keypoints", "convert_bounding_box_format", "moved_boxes",
@@ -26,9 +27,17 @@ def _halved(values: Tensor, up: bool) -> Tensor:
 
 
 def converted(boxes: Tensor, old: BoundingBoxFormat, new: BoundingBoxFormat) -> Tensor:
-    """A plain tensor (..., 4) in another format."""
+    """A plain tensor (..., 4), or with an angle (..., 5) or (..., 8), in another format.
+
+    Raises:
+        ValueError: only one of both has an angle.
+    """
     if old == new:
         return boxes.clone()
+    if is_rotated_bounding_format(old) != is_rotated_bounding_format(new):
+        raise ValueError(f"there is no way from boxes {old.value} to boxes {new.value}: one of both has an angle")
+    if is_rotated_bounding_format(old):
+        return _rotated.converted_rotated(boxes, old.value, new.value)
     first, second = boxes[..., :2], boxes[..., 2:]
     if old == CXCYWH:
         first = first - _halved(second, True)
@@ -46,13 +55,14 @@ def convert_bounding_box_format(
     """Boxes in another format.
 
     Args:
-        inpt: :class:`~pydl.vision.tv_tensors.BoundingBoxes`, or a tensor (..., 4).
+        inpt: :class:`~pydl.vision.tv_tensors.BoundingBoxes`, or a tensor (..., 4), with an angle (..., 5) or (..., 8).
         old_format: of a tensor; boxes know theirs.
         new_format: the format wanted.
-        inplace: write into ``inpt``. Default: ``False``.
+        inplace: write into ``inpt``, unless the format has other columns. Default: ``False``.
 
     Raises:
-        TypeError: no ``new_format``, or another kind of input. ValueError: ``old_format`` missing, or given for boxes.
+        TypeError: no ``new_format``, or another kind of input. ValueError: ``old_format`` missing, or given for boxes;
+            only one of both formats has an angle.
 
     Example:
         >>> import pydl
@@ -70,7 +80,7 @@ def convert_bounding_box_format(
     plain = inpt.as_subclass(Tensor)
     old = as_format(getattr(inpt, "format", old_format))
     made = converted(plain, old, as_format(new_format))
-    if inplace:
+    if inplace and made.shape == plain.shape:
         made = plain.copy_(made)
     return tv_tensors.wrap(made, like=inpt, format=as_format(new_format)) if own else made
 
@@ -84,7 +94,8 @@ def _clamped(corners: Tensor, canvas_size: tuple[int, int]) -> Tensor:
 def clamp_bounding_boxes(
     inpt: Any, format: Any = None, canvas_size: tuple[int, int] | None = None, clamping_mode: str | None = "auto"
 ) -> Any:
-    """Boxes cut at the borders of the image.
+    """Boxes cut at the borders of the image; those with an angle to the smallest box of the same angle around what is
+    inside.
 
     Args:
         inpt: boxes, or a tensor (N, 4) with the next arguments.
@@ -92,7 +103,8 @@ def clamp_bounding_boxes(
         clamping_mode: ``None``: leave them as they are; ``"auto"`` (default): the boxes' own.
 
     Raises:
-        ValueError: arguments missing for a tensor or given for boxes, another mode.
+        ValueError: arguments missing for a tensor or given for boxes, another mode. NotImplementedError: ``"hard"`` for
+            boxes with an angle.
 
     Example:
         >>> import pydl
@@ -113,7 +125,9 @@ def clamp_bounding_boxes(
             raise ValueError("clamp_bounding_boxes(): give format, canvas_size and clamping_mode for plain tensors")
         mode = clamping_mode
     plain, format = inpt.as_subclass(Tensor), as_format(format)
-    if mode is not None:
+    if is_rotated_bounding_format(format):
+        plain = _rotated.clamped(plain, format.value, canvas_size, mode)
+    elif mode is not None:
         plain = converted(_clamped(converted(plain, format, XYXY), canvas_size), XYXY, format)
     return tv_tensors.wrap(plain.clone(), like=inpt) if own else plain
 
@@ -154,6 +168,8 @@ def canvas_of(boxes: Any, made: Tensor, canvas_size: tuple[int, int]) -> Any:
 def moved_boxes(boxes: Any, right: int, down: int, canvas_size: tuple[int, int]) -> Any:
     """Boxes whose origin moved."""
     shift = [right, down, right, down] if boxes.format == XYXY else [right, down, 0, 0]
+    if is_rotated_bounding_format(boxes.format):
+        shift = _rotated.shifts(boxes.format.value, right, down)
     plain = boxes.as_subclass(Tensor)
     return canvas_of(boxes, plain + pydl.tensor(shift, dtype=plain.dtype), canvas_size)
 
@@ -163,6 +179,9 @@ def through_corners(boxes: Any, move: Callable[[Tensor], Tensor], canvas_size: t
     plain = boxes.as_subclass(Tensor)
     if plain.numel() == 0:
         return tv_tensors.wrap(plain, like=boxes, canvas_size=canvas_size)
+    if is_rotated_bounding_format(boxes.format):
+        made = _rotated.moved(plain, boxes.format.value, move, canvas_size, boxes.clamping_mode)
+        return tv_tensors.wrap(made, like=boxes, canvas_size=canvas_size)
     exact = plain if plain.is_floating_point() else plain.float()
     corners = converted(exact, boxes.format, XYXY).reshape(-1, 4)
     points = move(corners[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
@@ -177,10 +196,15 @@ def valid_boxes(
     boxes: Tensor, format: Any, canvas_size: tuple[int, int], min_size: float = 1.0, min_area: float = 1.0
 ) -> Tensor:
     """(N,) bool: inside the canvas and neither short nor small."""
-    corners = converted(boxes.as_subclass(Tensor), as_format(format), XYXY)
-    width, height = corners[..., 2] - corners[..., 0], corners[..., 3] - corners[..., 1]
+    format, plain = as_format(format), boxes.as_subclass(Tensor)
+    if is_rotated_bounding_format(format):
+        corners = converted(plain, format, BoundingBoxFormat.XYXYXYXY)
+        width, height = converted(plain, format, BoundingBoxFormat.XYWHR)[..., 2:4].unbind(-1)
+    else:
+        corners = converted(plain, format, XYXY)
+        width, height = corners[..., 2] - corners[..., 0], corners[..., 3] - corners[..., 1]
     large = (width >= min_size) & (height >= min_size) & (width * height >= min_area)
-    limits = pydl.tensor([canvas_size[1], canvas_size[0]] * 2)
+    limits = pydl.tensor([canvas_size[1], canvas_size[0]] * (corners.shape[-1] // 2))
     return large & ((corners >= 0) & (corners <= limits)).all(dim=-1)
 
 

@@ -12,8 +12,8 @@ import pydl
 from pydl import Tensor
 from pydl.nn import functional as nnF
 from pydl.vision import tv_tensors
-from pydl.vision.transforms.functional import _pil
-from pydl.vision.transforms.functional._boxes import CXCYWH, XYXY, moved_boxes
+from pydl.vision.transforms.functional import _pil, _rotated
+from pydl.vision.transforms.functional._boxes import CXCYWH, XYXY, moved_boxes, through_corners
 from pydl.vision.transforms.functional._conversion import get_size
 from pydl.vision.transforms.functional._dispatch import register, register_composed, run
 from pydl.vision.transforms.functional._modes import InterpolationMode, as_mode, pil_resampling
@@ -41,6 +41,8 @@ def _flipped_boxes(axis: int) -> Callable[[Any], Any]:
     def flip(boxes: Any) -> Any:
         plain = boxes.as_subclass(Tensor).clone()
         length = boxes.canvas_size[1 - axis]
+        if tv_tensors.is_rotated_bounding_format(boxes.format):
+            return tv_tensors.wrap(_rotated.flipped(plain, boxes.format.value, axis, length), like=boxes)
         low, size = plain[..., axis].clone(), plain[..., axis + 2].clone()
         if boxes.format == XYXY:
             plain[..., axis], plain[..., axis + 2] = length - size, length - low
@@ -242,8 +244,11 @@ def _resize_coordinates(inpt: Any, size: Any, max_size: int | None = None, **_: 
     new = resized_size(old, size, max_size)
     if new == old:
         return inpt
-    plain = inpt.as_subclass(Tensor)
-    factors = pydl.tensor([new[1] / old[1], new[0] / old[0]] * (plain.shape[-1] // 2))
+    plain, sides = inpt.as_subclass(Tensor), [new[1] / old[1], new[0] / old[0]]
+    if tv_tensors.is_rotated_bounding_format(getattr(inpt, "format", "xyxy")):
+        scale = pydl.tensor(sides, dtype=plain.dtype)
+        return through_corners(inpt, lambda points: points * scale, new)
+    factors = pydl.tensor(sides * (plain.shape[-1] // 2))
     return tv_tensors.wrap((plain * factors).to(plain.dtype), like=inpt, canvas_size=new)
 
 

@@ -12,7 +12,7 @@ import pydl
 from pydl import Tensor
 from pydl.nn import functional as nnF
 from pydl.vision import tv_tensors
-from pydl.vision.transforms.functional import _pil
+from pydl.vision.transforms.functional import _pil, _rotated
 from pydl.vision.transforms.functional._boxes import through_corners
 from pydl.vision.transforms.functional._dispatch import register, run
 from pydl.vision.transforms.functional._geometry import on_masks
@@ -455,6 +455,10 @@ def _displaced(points: Tensor, displacement: Any, canvas: tuple[int, int], up: b
 
 def _elastic_boxes(boxes: Any, displacement: Any, **_: Any) -> Any:
     canvas = boxes.canvas_size
+    if tv_tensors.is_rotated_bounding_format(boxes.format):
+        move = lambda points: _displaced(points, displacement, canvas, True)  # noqa: E731
+        made = _rotated.moved_centres(boxes.as_subclass(Tensor), boxes.format.value, move, canvas, boxes.clamping_mode)
+        return tv_tensors.wrap(made, like=boxes)
     return through_corners(boxes, lambda points: _displaced(points, displacement, canvas, True), canvas)
 
 
