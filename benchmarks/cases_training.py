@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.case import Case
 
 _PARAMS = """
@@ -129,4 +131,13 @@ TRAINING_CASES = [
         1.15,
     ),
     Case("LeNet, inference b1", _LENET + "x = torch.rand(1, 1, 28, 28)" + _NO_GRAD, "net(x)", 4),
+]
+
+# PyTorch's side compiled first, which needs a C++ compiler and minutes: only on demand (--compiled).
+_COMPILED = ("ResNet-18 CIFAR", "LeNet b256", "U-Net", "MobileNet")
+_COMPILE = "\nif torch.__name__ == 'torch':\n    net = torch.compile(net)\n"
+COMPILED_CASES = [
+    replace(case, name=f"{case.name}, torch.compile", setup=case.setup + _COMPILE, bar=1.0)
+    for case in TRAINING_CASES
+    if case.name.startswith(_COMPILED)
 ]

@@ -1,6 +1,6 @@
 """pydl against PyTorch: each case in turn in two processes, medians, ratios and the machine's limits.
 
-``python -m benchmarks.compare [--threads 1,2] [--only TEXT] [--rounds 5] [--peak GFLOPS] [--readme]``
+``python -m benchmarks.compare [--threads 1,2] [--only TEXT] [--rounds 5] [--compiled] [--readme]``
 
 The limits are measured in the same run: the copy bandwidth by NumPy here, the FMA peak by the C++ benchmark
 (``-DPYDL_BENCHMARKS=ON``) whose path ``--gemm-bench`` gives.
@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from benchmarks.cases import CASES, Case
+from benchmarks.cases_training import COMPILED_CASES
 
 
 class Worker:
@@ -150,9 +151,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.15, help="per measurement")
     parser.add_argument("--gemm-bench", help="path of the C++ gemm benchmark, for the FMA peak")
+    parser.add_argument("--compiled", action="store_true", help="training steps, PyTorch's through torch.compile")
     parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
     options = parser.parse_args()
-    cases = [case for case in CASES if options.only in case.name]
+    cases = [case for case in (COMPILED_CASES if options.compiled else CASES) if options.only in case.name]
     lines: list[str] = []
     for threads in map(int, options.threads.split(",")):
         lines += table(threads, cases, options)

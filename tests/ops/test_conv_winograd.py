@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 import pydl
+from tests.ops.conv_checks import Case, check_bits, check_exactness, check_infinite
 
-Options = dict[str, Any]
 # One for each pair of methods, with sizes that do not fill tiles, every kind of edge, groups and phases.
-CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], Options]] = {
+CASES: dict[str, Case] = {
     "3x3": ((2, 40, 13, 27), (24, 40, 3, 3), {"padding": 1}),
     "3x3 without padding": ((1, 24, 12, 40), (36, 24, 3, 3), {}),
     "3x3 far padding": ((1, 24, 6, 5), (20, 24, 3, 3), {"padding": (5, 4)}),
@@ -19,6 +17,7 @@ CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], Options]] = {
     "3x3 wide": ((1, 16, 4, 1100), (16, 16, 3, 3), {"padding": 1}),
     "3x3 groups": ((2, 64, 15, 14), (96, 16, 3, 3), {"padding": 1, "groups": 4}),
     "3x3 dilation 2": ((2, 24, 19, 22), (24, 24, 3, 3), {"padding": 2, "dilation": 2}),
+    "3x3 dilation 2, odd": ((2, 24, 19, 41), (24, 24, 3, 3), {"padding": 2, "dilation": 2}),
     "3x3 dilations": ((2, 24, 29, 22), (24, 24, 3, 3), {"padding": (3, 1), "dilation": (3, 5)}),
     "2x2": ((2, 24, 17, 20), (32, 24, 2, 2), {"padding": 1}),
     "5x5": ((2, 24, 17, 20), (32, 24, 5, 5), {"padding": 2}),
@@ -34,65 +33,31 @@ CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], Options]] = {
 }
 
 
-def tensors(name: str, dtype: Any) -> list[Any]:
-    shape, weight, _ = CASES[name]
-    rng = np.random.default_rng(5)
-    return [pydl.tensor(rng.standard_normal(s).astype("float32")).to(dtype) for s in (shape, weight, weight[:1])]
-
-
-def run(name: str, dtype: Any, x: Any = None) -> list[np.ndarray]:
-    values = tensors(name, dtype)
-    if x is not None:
-        values[0] = x.detach().to(dtype)
-    leaves = [t.requires_grad_() for t in values]
-    y = getattr(pydl, f"conv{leaves[0].ndim - 2}d")(*leaves, **CASES[name][2])
-    y.backward(pydl.tensor(np.random.default_rng(6).standard_normal(tuple(y.shape)).astype("float32")).to(dtype))
-    return [t.detach().numpy() for t in (y, *(leaf.grad for leaf in leaves))]
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_as_exact_as_float32_allows(name: str) -> None:
-    """Within 2e-6 of the largest value (33 u) for up to 2304 products; direct sums are within 1e-6."""
-    for got, expected in zip(run(name, pydl.float32), run(name, pydl.float64)):
-        assert got.dtype == np.float32
-        np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    check_exactness(CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_bits_for_any_number_of_threads(name: str) -> None:
-    before = pydl.get_num_threads()
-    try:
-        pydl.set_num_threads(1)
-        expected = run(name, pydl.float32)
-        for threads in (2, 3, 4):
-            pydl.set_num_threads(threads)
-            for got, want in zip(run(name, pydl.float32), expected):
-                assert got.tobytes() == want.tobytes()
-    finally:
-        pydl.set_num_threads(before)
+    check_bits(CASES[name])
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("name", ["3x3", "3x3 dilation 2", "3x3 by 2", "5x5", "3 long"])
 def test_what_is_infinite_is_not_nan(name: str, value: float) -> None:
     """The transforms take differences of infinite sums, which a direct sum never meets."""
-    x = tensors(name, pydl.float32)[0]
-    x[0, 0, ..., 3] = value
-    for got, expected in zip(*(run(name, dtype, x) for dtype in (pydl.float32, pydl.float64))):
-        sound = np.isfinite(expected)
-        assert sound.any()
-        np.testing.assert_array_equal(got[~sound], expected[~sound].astype("float32"))
-        np.testing.assert_allclose(got[sound], expected[sound], rtol=0, atol=2e-6 * np.abs(expected[sound]).max())
+    check_infinite(CASES[name], value)
 
 
-@pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 1), (3, 2), (4, 2), (5, 1)])
-def test_transposed(kernel: int, stride: int) -> None:
+@pytest.mark.parametrize("kernel, stride, dilation", [(2, 2, 1), (3, 1, 1), (3, 2, 1), (4, 2, 1), (5, 1, 1), (3, 3, 6)])
+def test_transposed(kernel: int, stride: int, dilation: int) -> None:
     rng = np.random.default_rng(8)
     x, w = (rng.standard_normal(s).astype("float32") for s in ((2, 48, 9, 14), (48, 40, kernel, kernel)))
     results = []
     for dtype in (pydl.float32, pydl.float64):
         a, b = (pydl.tensor(v).to(dtype).requires_grad_() for v in (x, w))
-        y = pydl.conv_transpose2d(a, b, stride=stride, padding=1)
+        y = pydl.conv_transpose2d(a, b, stride=stride, padding=1, dilation=dilation)
         y.square().sum().backward()
         results.append([t.detach().numpy() for t in (y, a.grad, b.grad)])
     for got, expected in zip(*results):

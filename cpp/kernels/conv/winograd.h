@@ -7,7 +7,8 @@
 // the gradient by the kernel is G^T [(A y) * (B^T d)] G. The products at one place of the transformed tiles, a "plane", are
 // a product of matrices: channels by tiles.
 //
-// A segment is a run of tiles in one row of tiles.
+// A segment is a run of tiles in one row of tiles. Of columns two apart it has both kinds, which take turns: tiles 2 i and
+// 2 i + 1 have their columns at 2 * results * stride * i, one behind the other.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,7 @@ inline constexpr int kMostSpan = 6, kMostTaps = 5;
 inline constexpr int64_t kTileSlack = 16;
 
 // out[plane * plane_step + channel * out_step + j] = (B^T d B)[plane] of the tiles d of `count` channels. Tile j has its
-// columns at x + step * (results * stride * j + q), q < span.
+// columns at x + step * (results * stride * j + q), q < span, unless step is 2.
 struct TilesIn {
   float* out;
   int64_t plane_step, out_step;
@@ -52,7 +53,7 @@ struct TilesIn {
 };
 
 // From products m[plane * plane_step + channel * in_step + j] the results A^T m A + bias. Result r of a row goes to
-// x + step * r, r < columns.
+// x + step * r, r < columns. `paired`: those of columns two apart, of both kinds.
 struct TilesOut {
   const float* in;
   int64_t plane_step, in_step;
@@ -61,11 +62,13 @@ struct TilesOut {
   const float* bias;  // of each channel, or null
   int64_t x, step, columns;
   int64_t len;
+  bool paired;
 };
 
 // (A y A^T)[plane] of the tiles y of `count` channels in panels of `panel` channels, a multiple of the vector:
 // out[plane * plane_step + channel / panel * panel_step + tile * panel + channel % panel], in whole vectors of channels.
-// Element q of a row is at x + step * q; those from `width` on are zeros. sums[channel] += all of y, unless null.
+// Element q of a row is at x + step * q, or with a step of 2 at x + q; those from `width` on are zeros. sums[channel] += all of y, unless
+// null.
 struct TilesOfGradient {
   float* out;
   int64_t plane_step, panel_step, panel;

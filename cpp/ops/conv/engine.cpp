@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "kernels/matmul/gemm.h"
 #include "ops/conv/depthwise.h"
+#include "ops/conv/narrow.h"
 #include "ops/conv/pass.h"
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
@@ -174,10 +175,7 @@ void multiply(const Pass<T>& p, int64_t group, const GemmBlock<T>& shared, int64
   g.a = a_pack;
   g.a_row = g.k;
   g.a_col = 1;
-  // Rows at such a distance are read where they are: they do not compete for the same sets of the cache.
-  constexpr int64_t kSets = 2048, kApart = 128;
-  const int64_t distance = p.w_row * static_cast<int64_t>(sizeof(T)) % kSets;
-  if (p.contiguous_weights() && (p.w_row == g.k || (distance >= kApart && distance <= kSets - kApart))) {
+  if (p.contiguous_weights() && (p.w_row == g.k || apart_in_cache(p.w_row * static_cast<int64_t>(sizeof(T))))) {
     g.a = p.weight + group * p.w_group + i * p.w_row + c0 * p.w_channel;
     g.a_row = p.w_row;
   } else if (p.contiguous_weights()) {
@@ -311,6 +309,9 @@ int64_t row_parts(int64_t tasks, int64_t most) {
 
 template <class T>
 void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out) {
+  if constexpr (sizeof(T) == 4) {
+    if (narrow_forward(s, in, weight, bias, out)) return;
+  }
   Pass<T> p{};
   p.gather = forward_gather(s);
   p.groups = s.groups, p.channels = s.c, p.rows = s.o;
@@ -325,6 +326,9 @@ void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out
 
 template <class T>
 void backward_input(const Shape& s, const T* out_grad, const T* weight, const T* bias, T* in_grad) {
+  if constexpr (sizeof(T) == 4) {
+    if (narrow_input(s, out_grad, weight, bias, in_grad)) return;
+  }
   Pass<T> p{};
   p.groups = s.groups, p.channels = s.o, p.rows = s.c;
   p.in = out_grad, p.in_plane = s.out_plane(), p.in_group = s.o * p.in_plane, p.in_batch = s.groups * p.in_group;

@@ -37,6 +37,13 @@ std::array<T*, N> scratch(const int64_t (&sizes)[N]) {
   return parts;
 }
 
+// Do rows at this distance, in bytes, lie in different sets of the first-level cache?
+inline bool apart_in_cache(int64_t distance) {
+  constexpr int64_t kSets = 2048, kApart = 128;
+  distance %= kSets;
+  return distance >= kApart && distance <= kSets - kApart;
+}
+
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace pydl::conv

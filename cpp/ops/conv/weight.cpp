@@ -6,6 +6,7 @@
 #include "core/parallel.h"
 #include "ops/conv/depthwise.h"
 #include "ops/conv/engine.h"
+#include "ops/conv/narrow.h"
 #include "ops/conv/tables.h"
 #include "ops/conv/winograd.h"
 #include "ops/matmul/workspace.h"
@@ -68,6 +69,9 @@ void add_block(const Grad<T>& p, const Block& b, int64_t group, int64_t c0, int6
       0, columns, k, a_pack, k, 1, t.mr * k, b_pack, nr, nr * k, nullptr, columns, {T(1), fresh ? T(0) : T(1), nullptr, nullptr, false},
       {}};
   const int64_t plane = p.s.in_plane(), in_batch = p.s.groups * p.s.c * plane;
+  // Planes are read where they are, unless their distance makes them compete for the same sets of the cache.
+  const bool as_is = plain && b.segments.size() == 1 && apart_in_cache(plane * static_cast<int64_t>(sizeof(T)));
+  if (as_is) g.a_row = plane, g.a_panel = t.mr * plane;
   for (int64_t c = c0; c < c1; c += step) {
     const int64_t end = std::min(c1, c + step), rows = (end - c) * taps;
     const T* from = p.in + group * p.s.c * plane;
@@ -85,13 +89,18 @@ void add_block(const Grad<T>& p, const Block& b, int64_t group, int64_t c0, int6
     for (int64_t sliver = 0; sliver < slivers; ++sliver) {
       const int64_t i = rows * sliver / slivers;
       g.m = rows * (sliver + 1) / slivers - i;
-      conv_table<T>().copy_rows({a_pack, k, from, offsets.data() + i, g.m, b.segments.data(), static_cast<int64_t>(b.segments.size())});
+      if (as_is) {
+        g.a = from + b.segments[0].base + i * plane;
+      } else {
+        conv_table<T>().copy_rows({a_pack, k, from, offsets.data() + i, g.m, b.segments.data(), static_cast<int64_t>(b.segments.size())});
+      }
       g.c = sums + ((c - c0) * taps + i) * columns;
       t.block(g);
     }
   }
   if (ones) {
     std::fill_n(a_pack, k, T(1));
+    g.a = a_pack;
     g.m = 1;
     g.c = sums + (c1 - c0) * taps * columns;
     t.block(g);
@@ -166,6 +175,7 @@ void run_owned(const Grad<T>& p) {
 template <class T>
 void backward_weight(const Shape& s, const T* in, const T* out_grad, T* weight_grad, T* bias_grad) {
   if constexpr (sizeof(T) == 4) {
+    if (narrow_weight(s, in, out_grad, weight_grad, bias_grad)) return;
     if (winograd_weight(s, in, out_grad, weight_grad, bias_grad)) return;
   }
   const Gather gather = forward_gather(s);

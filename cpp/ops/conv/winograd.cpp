@@ -69,13 +69,14 @@ void transform_rows(const Pass<float>& p, const Tiling& tiling, int64_t group, i
 bool write_tiles(const Pass<float>& p, const Tiling& tiling, const std::vector<Tiling::Segment>& block, int64_t row, int64_t rows,
                  const float* products, int64_t step, int64_t pitch) {
   bool finite = true;
-  const int64_t dilation = tiling.dilation_w();
+  const bool paired = tiling.dilation_w() == 2;
+  const int64_t dilation = paired ? 1 : tiling.dilation_w();
   for (const Tiling::Segment& s : block) {
     float* out = p.out + s.n * p.out_batch + row * p.out_plane;
     const float* bias = p.bias ? p.bias + row : nullptr;
     const int64_t columns = ceil_div(p.gather.grid[2] - s.w, dilation);
-    kernels::conv::TilesOut args{products, step, pitch, {}, p.out_plane, rows, bias, p.out_step[2] * s.w, p.out_step[2] * dilation,
-                                 columns,  s.len};
+    kernels::conv::TilesOut args{products, step,  pitch, {}, p.out_plane, rows, bias, p.out_step[2] * s.w, p.out_step[2] * dilation,
+                                 columns,  s.len, paired};
     for (int64_t r = 0; r < tiling.scheme().h.results; ++r) {
       const int64_t h = s.h + r * tiling.dilation_h();
       if (h < p.gather.grid[1]) args.out[r] = out + p.out_at({s.n, s.d, h, 0});

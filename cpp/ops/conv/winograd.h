@@ -3,12 +3,15 @@
 // infinite operands would make NaN of infinite results: where a result is not finite the convolution is repeated directly.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/conv/winograd.h"
 #include "ops/conv/pass.h"
 
 namespace pydl::conv {
 
-// Rows of tiles that cover the results of a gather; with a dilation d, one for every phase modulo d.
+// Rows of tiles that cover the results of a gather; with a dilation d, one for every phase modulo d, but for columns two apart,
+// whose phases share rows.
 class Tiling {
  public:
   struct Segment {
@@ -32,6 +35,9 @@ class Tiling {
   int64_t dilation_w() const { return dilation_[2]; }
 
  private:
+  // Are the two phases of dilated columns in one segment?
+  bool paired(int d) const { return d == 2 && dilation_[2] == 2; }
+  int64_t phases_w() const { return paired(2) ? 1 : std::min(dilation_[2], g_.grid[2]); }
   int64_t tiles_along(int d, int results) const;
   int64_t tiles() const { return tiles_along(1, scheme().h.results) * tiles_along(2, scheme().w.results); }  // of a plane
 

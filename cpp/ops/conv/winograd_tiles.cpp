@@ -55,6 +55,7 @@ Tiling::Tiling(const Gather& g) : g_(g) {
 }
 
 int64_t Tiling::tiles_along(int d, int results) const {
+  if (paired(d)) return 2 * ceil_div(ceil_div(g_.grid[d], 2), results);
   int64_t tiles = 0;
   for (int64_t phase = 0; phase < std::min(dilation_[d], g_.grid[d]); ++phase) {
     tiles += ceil_div(ceil_div(g_.grid[d] - phase, dilation_[d]), results);
@@ -69,7 +70,7 @@ bool Tiling::pays(int64_t channels, int64_t rows) const {
   constexpr double kLanes = 16, kProduct = 1.0 / 13, kTransform = 0.4, kGathered = 4;
   const auto fill = [](double tiles) { return std::ceil(tiles / kLanes) * kLanes / tiles; };
   const double k = static_cast<double>(channels * depth()), m = static_cast<double>(rows), places = static_cast<double>(tiles());
-  const double segments = static_cast<double>(std::min(dilation_[2], g_.grid[2]));
+  const double segments = static_cast<double>(phases_w());
   const double row = static_cast<double>(tiles_along(2, scheme().w.results)) / segments;
   const double products = k * m * kProduct * fill(places * static_cast<double>(g_.batch * g_.grid[0]));
   const double transforms = (k + m) * kTransform * fill(row) * (dilation_[2] > 2 ? kGathered : 1);
@@ -81,11 +82,13 @@ void Tiling::cut(int64_t most) {
   const int64_t rows = scheme().h.results * dilation_[1], columns = scheme().w.results;
   for (int64_t ph = 0; ph < std::min(dilation_[1], g_.grid[1]); ++ph) {
     for (int64_t h = ph; h < g_.grid[1]; h += rows) {
-      for (int64_t pw = 0; pw < std::min(dilation_[2], g_.grid[2]); ++pw) {
-        const int64_t tiles = ceil_div(ceil_div(g_.grid[2] - pw, dilation_[2]), columns), pieces = ceil_div(tiles, most);
+      for (int64_t pw = 0; pw < phases_w(); ++pw) {
+        // Of a pair of phases `together` tiles stay together.
+        const int64_t together = paired(2) ? 2 : 1, tiles = ceil_div(ceil_div(g_.grid[2] - pw, dilation_[2]), columns);
+        const int64_t pieces = ceil_div(tiles, most / together);
         for (int64_t i = 0; i < pieces; ++i) {
-          const int64_t first = tiles * i / pieces;
-          plane_.push_back({0, 0, h, pw + columns * dilation_[2] * first, tiles * (i + 1) / pieces - first});
+          const int64_t first = tiles * i / pieces, len = tiles * (i + 1) / pieces - first;
+          plane_.push_back({0, 0, h, pw + columns * dilation_[2] * first, together * len});
         }
       }
     }

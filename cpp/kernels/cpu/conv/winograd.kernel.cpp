@@ -11,42 +11,56 @@ using Lanes = typename MakeIndices<L>::Type;
 
 // ---- tiles of the input ----------------------------------------------------------------------------------------
 
-// out[q][i] = p[N i + q] for q < N, N = 1, 2, 4 or 8; one mask for each of the N vectors that lie there.
-template <int N>
-PYDL_INLINE void split_columns(const float* p, const LaneMask<float>* masks, VF* out) {
+// What lies side by side in a row, for columns kStep apart: one number of each of kStep neighbouring tiles.
+template <int kStep>
+struct Neighbours {
+  using Type = VF;
+};
+template <>
+struct Neighbours<2> {
+  using Type = VD;  // as bits
+};
+template <int kStep>
+using VN = typename Neighbours<kStep>::Type;
+template <int kStep>
+using NeighbourLanes = typename MakeIndices<L / kStep>::Type;
+
+// out[q][i] = p[N i + q] of such elements for q < N, N = 1, 2, 4 or 8; one mask for each of the N vectors that lie there.
+template <int N, int kStep>
+PYDL_INLINE void split_columns(const float* p, const LaneMask<float>* masks, VN<kStep>* out) {
   if constexpr (N == 1) {
-    out[0] = load_lanes(p, masks[0]);
+    out[0] = (VN<kStep>)load_lanes(p, masks[0]);
   } else {
-    VF low[N / 2], high[N / 2];
-    split_columns<N / 2>(p, masks, low);
-    split_columns<N / 2>(p + N / 2 * L, masks + N / 2, high);
+    VN<kStep> low[N / 2], high[N / 2];
+    split_columns<N / 2, kStep>(p, masks, low);
+    split_columns<N / 2, kStep>(p + N / 2 * L, masks + N / 2, high);
 #pragma GCC unroll 4
     for (int q = 0; q < N / 2; ++q) {
-      out[q] = even_lanes(low[q], high[q], Lanes{});
-      out[q + N / 2] = odd_lanes(low[q], high[q], Lanes{});
+      out[q] = even_lanes(low[q], high[q], NeighbourLanes<kStep>{});
+      out[q + N / 2] = odd_lanes(low[q], high[q], NeighbourLanes<kStep>{});
     }
   }
 }
 
-// Reads the kSpan columns of L tiles at x, kApart columns from one tile to the next, columns kStep apart. What lies inside
-// of a row is the same for all rows and channels.
+// Reads the kSpan columns of L tiles at x, kApart columns from one tile to the next. What lies inside of a row is the same
+// for all rows and channels.
 template <int kSpan, int kApart, int kStep>
 struct Columns {
-  static constexpr int kParts = (kSpan + kApart - 1) / kApart, N = kApart * kStep;
+  static constexpr int kParts = (kSpan + kApart - 1) / kApart;
   int64_t x;
-  LaneMask<float> masks[kParts][N];
+  LaneMask<float> masks[kParts][kApart];
 
   PYDL_INLINE Columns(int64_t at, int64_t, int64_t width) : x(at) {
     for (int i = 0; i < kParts; ++i) {
-      for (int n = 0; n < N; ++n) masks[i][n] = inside<float>(x + N * i + L * n, width);
+      for (int n = 0; n < kApart; ++n) masks[i][n] = inside<float>(x + kStep * kApart * i + L * n, width);
     }
   }
   PYDL_INLINE void read(const float* row, VF* out) const {
-    VF part[kParts][N];
+    VN<kStep> part[kParts][kApart];
 #pragma GCC unroll 3
-    for (int i = 0; i < kParts; ++i) split_columns<N>(row + x + N * i, masks[i], part[i]);
+    for (int i = 0; i < kParts; ++i) split_columns<kApart, kStep>(row + x + kStep * kApart * i, masks[i], part[i]);
 #pragma GCC unroll 6
-    for (int q = 0; q < kSpan; ++q) out[q] = part[q / kApart][q % kApart * kStep];
+    for (int q = 0; q < kSpan; ++q) out[q] = (VF)part[q / kApart][q % kApart];
   }
 };
 
@@ -72,7 +86,7 @@ void tiles_in_as(const TilesIn& g) {
   constexpr Method kH = H::kMethod, kW = W::kMethod;
   constexpr int kApart = kW.results * kW.stride;
   for (int64_t j = 0; j < g.len; j += L) {
-    const Columns<kW.span, kApart, kStep> columns(g.x + kApart * j * g.step, g.step, g.width);
+    const Columns<kW.span, kApart, kStep> columns(g.x + kApart * j * (kStep ? 1 : g.step), g.step, g.width);
     for (int64_t c = 0; c < g.count; ++c) {
       VF rows[kW.planes][kH.span];  // the columns are transformed as they come
 #pragma GCC unroll 6
@@ -105,12 +119,20 @@ void tiles_in(const TilesIn& g) {
 
 // ---- results ---------------------------------------------------------------------------------------------------
 
-// Results of L tiles, the first `columns` of them, to row[x + step * r].
+// Results of L tiles, the first `columns` of them, to row[step * r].
 template <int kResults>
-PYDL_INLINE void write_columns(float* row, int64_t step, int64_t columns, const VF* y) {
+PYDL_INLINE void write_columns(float* row, int64_t step, int64_t columns, bool paired, const VF* y) {
+  VF flat[kResults] = {y[0]};
+  if constexpr (kResults == 2) {
+    if (paired) {
+      VD pairs[2];
+      zip((VD)y[0], (VD)y[1], pairs);
+      flat[0] = (VF)pairs[0], flat[1] = (VF)pairs[1];
+    } else {
+      zip(y[0], y[1], flat);
+    }
+  }
   if (step <= 2) {
-    VF flat[kResults] = {y[0]};
-    if constexpr (kResults == 2) zip(y[0], y[1], flat);
 #pragma GCC unroll 2
     for (int i = 0; i < kResults; ++i) {
       const int n = clamp_lane(columns - i * L, L);
@@ -126,8 +148,8 @@ PYDL_INLINE void write_columns(float* row, int64_t step, int64_t columns, const 
   }
   float lane[kResults][L];
 #pragma GCC unroll 2
-  for (int i = 0; i < kResults; ++i) store(lane[i], y[i]);
-  for (int64_t r = 0; r < columns; ++r) row[r * step] = lane[r % kResults][r / kResults];
+  for (int i = 0; i < kResults; ++i) store(lane[i], flat[i]);
+  for (int64_t r = 0; r < columns; ++r) row[r * step] = lane[r / L][r % L];
 }
 
 PYDL_INLINE VF first_lanes(VF v, int n) {
@@ -177,7 +199,7 @@ bool tiles_out(const TilesOut& g) {
           y[q] = y[q] + bias;
         }
         zeros = zeros + (left >= L ? zero : first_lanes(zero, static_cast<int>(left)));
-        write_columns<kW.results>(g.out[r] + c * g.out_step + g.x + first * g.step, g.step, columns, y);
+        write_columns<kW.results>(g.out[r] + c * g.out_step + g.x + first * g.step, g.step, columns, g.paired, y);
       }
     }
   }
@@ -194,7 +216,7 @@ PYDL_INLINE void gradient_columns(const TilesOfGradient& g, const float* row, in
   for (int i = 0; i < L; ++i) {
     if (!row || i >= channels) {
       out[i] = VF{};
-    } else if (g.step == 1) {
+    } else if (g.step <= 2) {
       out[i] = load_lanes(row + i * g.in_step + x, mask);
     } else {
       float part[L];
@@ -215,17 +237,19 @@ void tiles_of_gradient(const TilesOfGradient& g) {
     for (int64_t j = 0; j < g.len; j += kTiles) {
       VF in[kH.results][L];
       for (int r = 0; r < kH.results; ++r) {
-        gradient_columns(g, g.in[r] ? g.in[r] + c * g.in_step : nullptr, c, g.x + kW.results * j * g.step, in[r]);
+        gradient_columns(g, g.in[r] ? g.in[r] + c * g.in_step : nullptr, c, g.x + kW.results * j * (g.step <= 2 ? 1 : g.step), in[r]);
       }
       const int64_t tiles = g.len - j < kTiles ? g.len - j : kTiles;
       for (int64_t t = 0; t < tiles; ++t) {
+        // Neighbouring tiles of columns two apart take turns.
+        const int64_t first = g.step == 2 ? t / 2 * 2 * kW.results + t % 2 : t * kW.results, apart = g.step == 2 ? 2 : 1;
         VF columns[kW.results][kH.planes];
 #pragma GCC unroll 2
         for (int q = 0; q < kW.results; ++q) {
           VF y[kH.results];
 #pragma GCC unroll 2
           for (int r = 0; r < kH.results; ++r) {
-            y[r] = in[r][kW.results * t + q];
+            y[r] = in[r][first + apart * q];
             sum = sum + y[r];
           }
           H::gradient(y, columns[q]);

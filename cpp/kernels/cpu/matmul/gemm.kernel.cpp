@@ -49,8 +49,7 @@ PYDL_INLINE V<T> load_tail(const T* p, int tail, bool last) {
   return load(p);
 }
 
-// kBare: the product is written as it is, without a look at `out`.
-template <class T, int MR, int NV, bool kMasked, bool kAhead = false, bool kBare = false>
+template <class T, int MR, int NV, bool kMasked, bool kAhead = false>
 void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   constexpr int L = kLanes<T>;
   V<T> acc[MR][NV];
@@ -58,11 +57,6 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) acc[i][j] = V<T>{};
-  }
-#pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i) {
-    __builtin_prefetch(t.c + i * t.c_row, 1);
-    if constexpr (NV * sizeof(V<T>) > 64) __builtin_prefetch(t.c + i * t.c_row + L, 1);
   }
   const int64_t ar = t.a_row, ac = t.a_col, br = t.b_row;
   // One pointer per three rows: base, base + ar, base + 2 ar are x86 addressing modes.
@@ -75,8 +69,7 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   const int64_t fetch_step = t.fetch_step;
   int64_t fetch_left = t.fetch_left;
   const int tail = t.tail;
-#pragma GCC unroll 4
-  for (int64_t p = t.k; p > 0; --p) {
+  const auto step = [&]() __attribute__((always_inline)) {
     V<T> bv[NV];
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) bv[j] = load_tail<T, kMasked>(b + j * L, tail, j == NV - 1);
@@ -98,47 +91,58 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
     b += br;
 #pragma GCC unroll 4
     for (int g = 0; g < kBases; ++g) a[g] += ac;
+  };
+  // The rows of C are fetched one after the other: all at once would hold back the loads of B.
+  const T* c = t.c;
+  const T* const c_last = c + (MR - 1) * t.c_row;
+  for (int64_t left = t.k; left > 0;) {
+    __builtin_prefetch(c, 1);
+    if constexpr (NV * sizeof(V<T>) > 64) __builtin_prefetch(c + L, 1);
+    c = c == c_last ? c : c + t.c_row;
+    const int64_t end = left > 8 ? left - 8 : 0;
+#pragma GCC unroll 1
+    for (; left > end; --left) step();
   }
   if constexpr (kAhead) t.fetch = fetch, t.fetch_left = fetch_left;
-  if constexpr (kBare) {
+  // One test for all vectors: the usual product has none of these.
+  const auto each = [&](const auto& f) __attribute__((always_inline)) {
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) store(t.c + i * t.c_row + j * L, acc[i][j]);
+      for (int j = 0; j < NV; ++j) f(i, j, acc[i][j]);
     }
-    return;
+  };
+  const auto part = [&](const T* p, int j) __attribute__((always_inline)) { return load_tail<T, kMasked>(p + j * L, tail, j == NV - 1); };
+  if (out.alpha != 1) {
+    const V<T> alpha = splat(out.alpha);
+    each([&](int, int, V<T>& v) __attribute__((always_inline)) { v = alpha * v; });
   }
-  const V<T> alpha = splat(out.alpha), beta = splat(out.beta);
-#pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i) {
-    T* c = t.c + i * t.c_row;
-#pragma GCC unroll 2
-    for (int j = 0; j < NV; ++j) {
-      const bool last = j == NV - 1;
-      V<T> v = alpha * acc[i][j];
-      if (out.beta != 0) v = v + beta * load_tail<T, kMasked>(c + j * L, tail, last);
-      if (t.bias_n) v = v + load_tail<T, kMasked>(t.bias_n + j * L, tail, last);
-      if (t.bias_m) v = v + splat(t.bias_m[i]);
-      if (out.relu) v = v < V<T>{} ? V<T>{} : v;
-      if (kMasked && last) {
-        store_part(c + j * L, v, tail);
-      } else {
-        store(c + j * L, v);
-      }
+  if (out.beta != 0) {
+    const V<T> beta = splat(out.beta);
+    each([&](int i, int j, V<T>& v) __attribute__((always_inline)) { v = v + beta * part(t.c + i * t.c_row, j); });
+  }
+  if (t.bias_n) each([&](int, int j, V<T>& v) __attribute__((always_inline)) { v = v + part(t.bias_n, j); });
+  if (t.bias_m) each([&](int i, int, V<T>& v) __attribute__((always_inline)) { v = v + splat(t.bias_m[i]); });
+  if (out.relu) each([&](int, int, V<T>& v) __attribute__((always_inline)) { v = v < V<T>{} ? V<T>{} : v; });
+  each([&](int i, int j, V<T>& v) __attribute__((always_inline)) {
+    T* at = t.c + i * t.c_row + j * L;
+    if (kMasked && j == NV - 1) {
+      store_part(at, v, tail);
+    } else {
+      store(at, v);
     }
-  }
+  });
 }
 
 template <class T>
 using TileFn = void (*)(TileArgs<T>&, const GemmOutput<T>&);
 template <class T>
 struct Tiles {
-  TileFn<T> ahead[kMr + 1], bare[kMr + 1], full[kMr + 1], wide[kMr + 1], narrow[kMr + 1];
+  TileFn<T> ahead[kMr + 1], full[kMr + 1], wide[kMr + 1], narrow[kMr + 1];
 };
 template <class T, int... I>
 constexpr Tiles<T> make_tiles(Indices<I...>) {
   return {{nullptr, tile<T, I + 1, 2, false, true>...},
-          {nullptr, tile<T, I + 1, 2, false, false, true>...},
           {nullptr, tile<T, I + 1, 2, false>...},
           {nullptr, tile<T, I + 1, 2, true>...},
           {nullptr, tile<T, I + 1, 1, true>...}};
@@ -163,11 +167,9 @@ void block(const GemmBlock<T>& g) {
   t.fetch_left = t.fetch_count = g.next.count;
   t.fetch_jump = g.next.jump - g.next.step;
   int64_t to_fetch = g.next.total;
-  const bool bare = g.out.alpha == 1 && g.out.beta == 0 && !g.out.bias_n && !g.out.bias_m && !g.out.relu;
-  const TileFn<T>* whole = bare ? kTiles<T>.bare : kTiles<T>.full;
   for (int64_t j = 0; j < g.n; j += NR) {
     const int64_t cols = g.n - j < NR ? g.n - j : NR;
-    const TileFn<T>* fns = cols == NR ? whole : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
+    const TileFn<T>* fns = cols == NR ? kTiles<T>.full : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
     t.tail = static_cast<int>(cols > L ? cols - L : cols);
     t.b = g.b + (j / NR) * g.b_panel;
     t.bias_n = g.out.bias_n ? g.out.bias_n + j : nullptr;
@@ -265,7 +267,11 @@ void pack_a_from(T* out, const S* a, int64_t a_row, int64_t a_col, int64_t m, in
     for (int64_t p = 0; p < k; ++p) {
       const S* column = a + p * a_col;
       T* o = out + p * kMr;
-      for (int64_t i = 0; i < m; i += kMr, o += kMr * k) copy_row<T, S>(o, column + i, m - i < kMr ? m - i : kMr);
+      for (int64_t i = 0; i < m; i += kMr, o += kMr * k) {
+        // Short runs at a long stride, which the processor's own prefetchers do not follow.
+        __builtin_prefetch(column + 8 * a_col + i);
+        copy_row<T, S>(o, column + i, m - i < kMr ? m - i : kMr);
+      }
     }
     return;
   }
