@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from pydl import ShapeError, Tensor
 from pydl.nn.functional.loss import reduced as loss_reduced
 from pydl.nn.modules._sizes import repeated
@@ -22,6 +24,6 @@ def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
 def pair(value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
     """An integer, or one or two of them, as two."""
     sizes = repeated(value, 2)
-    if not 1 <= len(sizes) <= 2 or not all(isinstance(size, int) for size in sizes):
+    if not 1 <= len(sizes) <= 2 or not all(isinstance(size, Integral) for size in sizes):
         raise TypeError(f"a size must be an integer or a pair of them, got {value!r}")
-    return sizes[0], sizes[-1]
+    return int(sizes[0]), int(sizes[-1])
