@@ -103,6 +103,8 @@ int main() {
     check_rows(5000, 3, 16);
     check_rows(3000, 100000, 8);
     check_rows(200, 50, 2000);
+    check_rows(70000, 5000, 64);  // large enough to be written past the caches
+    check_rows(70000, 5000, 63);
     check_lines(1, 50, 7);
     check_lines(300, 200, 90);
   }

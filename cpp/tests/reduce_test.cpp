@@ -277,7 +277,8 @@ void check_accuracy() {
 
 void check_threads() {
   const Layout layouts[] = {{{1, 1, 1000003}, {0, 1, 2}, 7, 1}, {{1, 20001, 37}, {0, 1, 2}, 2, 1}, {{3, 5, 70001}, {0, 1, 2}, 4, 1},
-                            {{900, 31, 77}, {0, 1, 2}, 5, 1},   {{2, 3000, 700}, {0, 1, 2}, 3, 1}, {{500, 40, 50}, {2, 1, 0}, 6, 2}};
+                            {{900, 31, 77}, {0, 1, 2}, 5, 1},   {{2, 3000, 700}, {0, 1, 2}, 3, 1}, {{500, 40, 50}, {2, 1, 0}, 6, 2},
+                            {{60, 7, 1500}, {0, 1, 2}, 5, 1}};
   for (const Layout& l : layouts) {
     for (ReduceOp op : {ReduceOp::Sum, ReduceOp::Var, ReduceOp::Max, ReduceOp::NormL2, ReduceOp::Prod}) {
       Prepared p = prepare(l, 4, 4);

@@ -22,6 +22,8 @@ CASES: dict[str, Case] = {
     "one row of taps": ((2, 6, 12, 12), (16, 6, 1, 5), {"padding": (0, 4)}),
     "many bands": ((1, 4, 301, 84), (32, 4, 8, 8), {"stride": 4}),
     "padding alone": ((1, 2, 3, 3), (16, 2, 2, 7), {"padding": (3, 3), "stride": (2, 1)}),
+    "same": ((3, 6, 11, 12), (16, 6, 4, 2), {"padding": "same"}),
+    "same, long": ((5, 6, 30), (16, 6, 6), {"padding": "same"}),
     "sequence": ((5, 6, 30), (16, 6, 7), {"padding": 3}),
 }
 

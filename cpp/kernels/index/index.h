@@ -22,6 +22,7 @@ struct Rows {
   int64_t n;
   int64_t size;
   int64_t bytes;  // of a row
+  bool stream;    // gather: the result is larger than a cache will keep
 };
 using RowsFn = void (*)(const Rows&);
 

@@ -22,6 +22,13 @@ thread_local Workspace weight_space;
 
 int64_t lanes_of(int64_t count) { return ceil_div(count, narrow().lanes) * narrow().lanes; }
 
+// A row or column of the image with its padding. With `padding="same"` and an even number of taps there is one place more behind
+// it than before it.
+int64_t padded_size(const Shape& s, int d) {
+  const int64_t reach = (s.out[d] - 1) * s.stride[d] + s.dilation[d] * (s.kernel[d] - 1) + 1;
+  return std::max(s.padding[d] + s.in[d], reach);
+}
+
 // The places of the output row by row, some rows together.
 struct Rows {
   const Shape& s;
@@ -32,9 +39,9 @@ struct Rows {
     const int64_t row = s.out[2] * width + s.c * s.stride[1] * wide();
     height = std::clamp<int64_t>((kBandFloats - s.c * wide() * s.dilation[1] * (s.kernel[1] - 1)) / row, 1, s.out[1]);
   }
-  int64_t wide() const { return s.in[2] + 2 * s.padding[2]; }
+  int64_t wide() const { return padded_size(s, 2); }
   int64_t bands() const { return ceil_div(s.out[1], height); }
-  bool padded() const { return s.padding[1] > 0 || s.padding[2] > 0; }
+  bool padded() const { return padded_size(s, 1) > s.in[1] || padded_size(s, 2) > s.in[2]; }
   int64_t in_rows(int64_t rows) const { return (rows - 1) * s.stride[1] + s.dilation[1] * (s.kernel[1] - 1) + 1; }
   int64_t buffer() const { return padded() ? s.c * in_rows(height) * wide() : 0; }
 };
@@ -58,7 +65,7 @@ View view_of(const Rows& r, const float* in, int64_t first, int64_t rows, float*
       }
       std::fill_n(row, s.padding[2], 0.0f);
       std::copy_n(in + c * s.in_plane() + y * s.in[2], s.in[2], row + s.padding[2]);
-      std::fill_n(row + s.padding[2] + s.in[2], s.padding[2], 0.0f);
+      std::fill(row + s.padding[2] + s.in[2], row + wide, 0.0f);
     }
   }
   return {buffer, plane, wide};
@@ -154,7 +161,7 @@ bool narrow_forward(const Shape& s, const float* in, const float* weight, const 
 // the input with its channels last.
 bool narrow_input(const Shape& s, const float* out_grad, const float* weight, const float* bias, float* in_grad) {
   if (!input_pays(s)) return false;
-  const int64_t width = s.kernel[2] * s.c, lanes = lanes_of(width), wide = (s.in[2] + 2 * s.padding[2]) * s.c;
+  const int64_t width = s.kernel[2] * s.c, lanes = lanes_of(width), wide = padded_size(s, 2) * s.c;
   float* packed = weight_space.get<float>(s.groups * s.kernel[1] * s.o * lanes);  // [group][row of taps][o][column of taps][c]
   for (int64_t g = 0; g < s.groups; ++g) {
     for (int64_t i = 0; i < s.kernel[1]; ++i) {

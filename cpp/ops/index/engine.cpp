@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kGrainBytes = 64 * 1024;
 constexpr int64_t kGrain = 16384;
+constexpr int64_t kStreamBytes = int64_t{16} << 20;  // half of a large third-level cache
 
 const kernels::index::IndexTable& table() { return kernels::index::indexing(); }
 
@@ -186,9 +187,10 @@ void compress(const char* in, const uint8_t* mask, int64_t n, int64_t item, cons
 
 void index_select_rows(char* out, int64_t out_row, const char* in, int64_t in_row, const int64_t* indices, int64_t index_stride, int64_t n,
                        int64_t size, int64_t bytes) {
+  const bool stream = n * bytes >= kStreamBytes;
   parallel_for(n, std::max<int64_t>(1, kGrainBytes / std::max<int64_t>(1, bytes)), [&](int64_t begin, int64_t end) {
-    table().gather_rows(
-        {out + begin * out_row, out_row, in, in_row, advance(indices, begin * index_stride), index_stride, end - begin, size, bytes});
+    table().gather_rows({out + begin * out_row, out_row, in, in_row, advance(indices, begin * index_stride), index_stride, end - begin,
+                         size, bytes, stream});
   });
 }
 
@@ -196,7 +198,7 @@ void index_copy_rows(char* out, int64_t out_row, const char* in, int64_t in_row,
                      int64_t size, int64_t bytes) {
   // Columns are split, not rows: of equal indices the last one wins on every thread.
   parallel_for(bytes, std::max<int64_t>(64, kGrainBytes / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-    table().scatter_rows({out + begin, out_row, in + begin, in_row, indices, index_stride, n, size, end - begin});
+    table().scatter_rows({out + begin, out_row, in + begin, in_row, indices, index_stride, n, size, end - begin, false});
   });
 }
 

@@ -16,10 +16,11 @@ using kernels::reduce::Reducer;
 using kernels::reduce::State;
 
 constexpr int kMaxDims = ReduceSpec::kMaxDims;
-constexpr int64_t kGrain = 32768;  // elements that are worth a thread
-constexpr int64_t kGather = 4096;  // elements collected before a kernel sees them
-constexpr int64_t kShortRun = 32;  // shorter runs are gathered
-constexpr int64_t kShortRow = 16;  // rows up to this length are transposed
+constexpr int64_t kGrain = 32768;   // elements that are worth a thread
+constexpr int64_t kGather = 4096;   // elements collected before a kernel sees them
+constexpr int64_t kShortRun = 32;   // shorter runs are gathered
+constexpr int64_t kLongRun = 1024;  // bytes of a run that outweigh a state in memory
+constexpr int64_t kShortRow = 16;   // rows up to this length are transposed
 
 // Combines states in the order they arrive as a binary tree: state i of 2^k neighbours always meets the same partners.
 class Cascade {
@@ -180,24 +181,28 @@ struct Plan {
   }
 };
 
-// Few outputs: the segments of each are spread over the threads.
-void reduce_segments(const Plan& p, const char* in, int64_t outputs) {
+// The segments of all outputs are spread over the threads: where there are few outputs, or, `across` them, in the order of
+// memory where the runs of one output lie far apart and those of its neighbours between them.
+void reduce_segments(const Plan& p, const char* in, int64_t outputs, bool across) {
   std::vector<State> states(static_cast<size_t>(outputs * p.segments));
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, p.count / p.segments));
   parallel_for(outputs * p.segments, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
+      const int64_t o = across ? i % outputs : i / p.segments, s = across ? i / outputs : i % p.segments;
       int64_t at[3];
-      p.kept.offsets(i / p.segments, at);
-      states[static_cast<size_t>(i)] = p.segment(in + at[0], i % p.segments);
+      p.kept.offsets(o, at);
+      states[static_cast<size_t>(o * p.segments + s)] = p.segment(in + at[0], s);
     }
   });
-  for (int64_t o = 0; o < outputs; ++o) {
-    Cascade cascade(p.reducer);
-    for (int64_t s = 0; s < p.segments; ++s) cascade.push(states[static_cast<size_t>(o * p.segments + s)]);
-    int64_t at[3];
-    p.kept.offsets(o, at);
-    p.write(cascade.total(), at);
-  }
+  parallel_for(outputs, std::max<int64_t>(1, kGrain / 16 / p.segments), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      Cascade cascade(p.reducer);
+      for (int64_t s = 0; s < p.segments; ++s) cascade.push(states[static_cast<size_t>(o * p.segments + s)]);
+      int64_t at[3];
+      p.kept.offsets(o, at);
+      p.write(cascade.total(), at);
+    }
+  });
 }
 
 // Short rows: blocks of them are transposed, so that vectors run across the outputs.
@@ -335,7 +340,9 @@ void reduce(ReduceOp op, const ReduceSpec& spec) {
     p.segments = (p.count + kGather - 1) / kGather;
   }
   if (p.run > 0 && p.count <= kShortRow && p.kept.count == 1 && outputs >= 64) return reduce_short_rows(p, spec.in, outputs);
-  if (outputs < num_threads() && p.segments > 1 && outputs * p.count > kGrain) return reduce_segments(p, spec.in, outputs);
+  if (outputs < num_threads() && p.segments > 1 && outputs * p.count > kGrain) return reduce_segments(p, spec.in, outputs, false);
+  if (p.runs > 1 && p.run * p.item >= kLongRun && kept_last >= 0 && p.kept.stride[kept_last][0] < p.reduced.stride[last - 1][0])
+    return reduce_segments(p, spec.in, outputs, true);
   reduce_outputs(p, spec.in, outputs);
 }
 

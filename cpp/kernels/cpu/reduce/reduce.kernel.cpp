@@ -583,24 +583,24 @@ constexpr ReducerTables make_tables() {
 
 template <class T>
 double dot_run(const void* x, const void* y, int64_t n) {
-  constexpr int L = kLanes<T>;
+  constexpr int L = kPiece<T>;
   const T* p = static_cast<const T*>(x);
   const T* q = static_cast<const T*>(y);
   Carry carry;
   while (n > 0) {
-    const int64_t len = n < 64 * L ? n : 64 * L;
-    V<T> acc[8] = {};
+    const int64_t len = n < kFold<T> ? n : kFold<T>;
+    Piece<T> acc[8] = {};
     int64_t i = 0;
     for (; i + 8 * L <= len; i += 8 * L) {
 #pragma GCC unroll 8
-      for (int u = 0; u < 8; ++u) acc[u] = fma(load(p + i + u * L), load(q + i + u * L), acc[u]);
+      for (int u = 0; u < 8; ++u) acc[u] = fma(load_piece(p + i + u * L), load_piece(q + i + u * L), acc[u]);
     }
-    for (; i + L <= len; i += L) acc[0] = fma(load(p + i), load(q + i), acc[0]);
+    for (; i + L <= len; i += L) acc[0] = fma(load_piece(p + i), load_piece(q + i), acc[0]);
     if (i < len) {
       const int rest = static_cast<int>(len - i);
-      acc[1] = fma(load_part(p + i, rest), load_part(q + i, rest), acc[1]);
+      acc[1] = fma(load_piece(p + i, rest, T(0)), load_piece(q + i, rest, T(0)), acc[1]);
     }
-    carry.add(((acc[0] + acc[1]) + (acc[2] + acc[3])) + ((acc[4] + acc[5]) + (acc[6] + acc[7])));
+    carry.add(fold<T>(acc));
     p += len;
     q += len;
     n -= len;

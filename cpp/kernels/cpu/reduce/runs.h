@@ -1,6 +1,6 @@
 // Vector loops over contiguous elements. Included by *.kernel.cpp only.
 //
-// Sums: eight float accumulators over 64 vectors, folded as a tree and carried in float64. That costs no more than plain
+// Sums: eight float accumulators over 128 vectors, folded as a tree and carried in float64. That costs no more than plain
 // float32 accumulation and keeps the error of a sum near one unit in the last place.
 #pragma once
 
@@ -65,6 +65,63 @@ PYDL_INLINE V<Compute<S>> load_padded(const S* p, int n, Compute<S> pad) {
   return load(lane);
 }
 
+// Sums read half a cache line at a time, as a piece: the second read of a line moves the processor's prefetcher on. Zen 4
+// streams 31 GB/s from memory that way and 26 GB/s by whole lines; from its caches both are as fast.
+#if PYDL_ISA_LEVEL == 2
+template <class T>
+struct PieceOf {
+  typedef T Type __attribute__((vector_size(32)));
+};
+PYDL_INLINE __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+PYDL_INLINE __m256d fma(__m256d a, __m256d b, __m256d c) { return _mm256_fmadd_pd(a, b, c); }
+#else
+template <class T>
+struct PieceOf : VecType<T> {};
+#endif
+template <>
+struct PieceOf<float16> : VecType<float> {};
+template <>
+struct PieceOf<bfloat16> : VecType<float> {};
+template <class S>
+using Piece = typename PieceOf<S>::Type;
+template <class S>
+inline constexpr int kPiece = static_cast<int>(sizeof(Piece<S>) / sizeof(Compute<S>));
+template <class S>
+inline constexpr int64_t kFold = 128 * kPiece<S>;  // elements
+
+template <class S>
+PYDL_INLINE Piece<S> load_piece(const S* p) {
+  if constexpr (sizeof(S) == 2) {
+    return load_wide(p);
+  } else {
+    Piece<S> v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+  }
+}
+template <class S>
+PYDL_INLINE Piece<S> load_piece(const S* p, int n, Compute<S> pad) {
+  Compute<S> lane[kPiece<S>];
+  for (int i = 0; i < kPiece<S>; ++i) lane[i] = i < n ? value_of(p[i]) : pad;
+  Piece<S> v;
+  __builtin_memcpy(&v, lane, sizeof v);
+  return v;
+}
+
+// The sum of eight pieces: lanes that are one vector, or half of one, apart are added.
+template <class T, class X>
+PYDL_INLINE V<T> fold(const X* x) {
+  const X low = (x[0] + x[1]) + (x[2] + x[3]), high = (x[4] + x[5]) + (x[6] + x[7]);
+  if constexpr (sizeof(X) == kVectorBytes) {
+    return low + high;
+  } else {
+    const X both[2] = {low, high};
+    V<T> v;
+    __builtin_memcpy(&v, both, sizeof v);
+    return v;
+  }
+}
+
 // ---- float64 carries ----
 
 // Adds the lanes of v, in float64, to the carry.
@@ -92,20 +149,19 @@ struct Carry {
 // map(acc, x) adds a function of x to acc; map(acc, pad) must leave acc as it is.
 template <class S, class Map>
 PYDL_INLINE Carry accumulate(const S* p, int64_t n, Compute<S> pad, Map map) {
-  using T = Compute<S>;
-  constexpr int L = kLanes<T>;
+  constexpr int L = kPiece<S>;
   Carry carry;
   while (n > 0) {
-    const int64_t len = n < 64 * L ? n : 64 * L;
-    V<T> acc[8] = {};
+    const int64_t len = n < kFold<S> ? n : kFold<S>;
+    Piece<S> acc[8] = {};
     int64_t i = 0;
     for (; i + 8 * L <= len; i += 8 * L) {
 #pragma GCC unroll 8
-      for (int u = 0; u < 8; ++u) acc[u] = map(acc[u], load_wide(p + i + u * L));
+      for (int u = 0; u < 8; ++u) acc[u] = map(acc[u], load_piece(p + i + u * L));
     }
-    for (; i + L <= len; i += L) acc[0] = map(acc[0], load_wide(p + i));
-    if (i < len) acc[1] = map(acc[1], load_padded(p + i, static_cast<int>(len - i), pad));
-    carry.add(((acc[0] + acc[1]) + (acc[2] + acc[3])) + ((acc[4] + acc[5]) + (acc[6] + acc[7])));
+    for (; i + L <= len; i += L) acc[0] = map(acc[0], load_piece(p + i));
+    if (i < len) acc[1] = map(acc[1], load_piece(p + i, static_cast<int>(len - i), pad));
+    carry.add(fold<Compute<S>>(acc));
     p += len;
     n -= len;
   }
@@ -151,8 +207,11 @@ struct AddMap {
     return acc + x;
   }
 };
-PYDL_INLINE VF abs(VF x) { return reinterpret_cast<VF>(reinterpret_cast<Vec<int32_t>>(x) & 0x7fffffff); }
-PYDL_INLINE VD abs(VD x) { return reinterpret_cast<VD>(reinterpret_cast<Vec<int64_t>>(x) & 0x7fffffffffffffff); }
+template <class X>
+PYDL_INLINE X abs(X x) {
+  using Bits = decltype(x < x);
+  return reinterpret_cast<X>(reinterpret_cast<Bits>(x) & ~reinterpret_cast<Bits>(-X{}));  // -0: the sign bit alone
+}
 struct AbsMap {
   template <class X>
   PYDL_INLINE X operator()(X acc, X x) const {
