@@ -179,6 +179,10 @@ def test_functions_by_the_name_of_a_kind() -> None:
     assert type(moved) is pydl.Tensor and F.crop_mask.__name__ == "crop_mask" and "crop_mask" in dir(F)
     with pytest.raises(TypeError, match="format"):
         F.crop_bounding_boxes(boxes)
+    with pytest.raises(TypeError, match="to_dtype"):
+        F.to_dtype_image(image, 2, True)
+    with pytest.raises(pydl.ShapeError, match="resize"):
+        F.resize_bounding_boxes(boxes, (0, 6), [8, 12])
     with pytest.raises(AttributeError, match="crop_nothing"):
         F.crop_nothing  # noqa: B018
 

@@ -225,8 +225,8 @@ Tensor avg_pool(const Tensor& input, IntSpan kernel_size, std::optional<IntSpan>
                 bool count_include_pad, std::optional<int64_t> divisor_override) {
   static constexpr const char* kNames[] = {"avg_pool1d", "avg_pool2d", "avg_pool3d"};
   static constexpr int64_t one[] = {1};
-  const Options o{kNames[kDims - 1],  kDims,           kernel_size,     given(stride), padding, one, ceil_mode, count_include_pad,
-                  divisor_override, Integers::Int64};
+  Options o{kNames[kDims - 1], kDims, kernel_size, given(stride), padding, one, ceil_mode, count_include_pad, divisor_override};
+  o.integers = Integers::Int64;
   return means(o.op, input, moving_windows(o, input));
 }
 Tensor avg_pool_1d(const Tensor& input, IntSpan kernel_size, std::optional<IntSpan> stride, IntSpan padding, bool ceil_mode,

@@ -28,7 +28,7 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     return "sum" if size_average is False else "mean"
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
+def reduced(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
@@ -100,9 +100,9 @@ def nll_loss(
 
 def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     if weight is None:
-        return _reduce(loss, reduction)
+        return reduced(loss, reduction)
     loss = loss * weight
-    return loss.sum() / weight.expand_as(loss).sum() if reduction == "mean" else _reduce(loss, reduction)
+    return loss.sum() / weight.expand_as(loss).sum() if reduction == "mean" else reduced(loss, reduction)
 
 
 def mse_loss(
@@ -386,7 +386,7 @@ def poisson_nll_loss(
         large = target > 1
         t = pydl.where(large, target, 2.0)
         loss = loss + pydl.where(large, t * t.log() - t + 0.5 * (2 * math.pi * t).log(), 0.0)
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def gaussian_nll_loss(
@@ -428,7 +428,7 @@ def gaussian_nll_loss(
     # The bound is a constant: below it the gradient is that of the bound's value, as in PyTorch.
     bounded = variance + (variance.detach().clamp(min=eps) - variance.detach())
     loss = 0.5 * (bounded.log() + (input - target).square() / bounded)
-    return _reduce(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
 def margin_ranking_loss(
@@ -456,7 +456,7 @@ def margin_ranking_loss(
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
     loss = (margin - target * (input1 - input2)).clamp_min(0)
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def hinge_embedding_loss(
@@ -476,7 +476,7 @@ def hinge_embedding_loss(
     """
     apart = pydl.where(target != 1, (margin - input).clamp_min(0), 0.0)
     loss = apart + pydl.where(target != -1, input, 0.0)
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def cosine_embedding_loss(
@@ -511,7 +511,7 @@ def cosine_embedding_loss(
     lengths = (input1.square().sum(-1) + tiny) * (input2.square().sum(-1) + tiny)
     cosine = (input1 * input2).sum(-1) / lengths.sqrt()
     loss = pydl.where(target == 1, 1 - cosine, 0.0) + pydl.where(target == -1, (cosine - margin).clamp_min(0), 0.0)
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def soft_margin_loss(
@@ -529,7 +529,7 @@ def soft_margin_loss(
         tensor(0.6931)
     """
     product = target * input
-    return _reduce(-_nn.logsigmoid(product), legacy_reduction(size_average, reduce, reduction))
+    return reduced(-_nn.logsigmoid(product), legacy_reduction(size_average, reduce, reduction))
 
 
 def multilabel_soft_margin_loss(
@@ -552,7 +552,7 @@ def multilabel_soft_margin_loss(
     loss = -(target * _nn.logsigmoid(input) + (1 - target) * _nn.logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return _reduce(loss.sum(-1) / input.shape[-1], legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss.sum(-1) / input.shape[-1], legacy_reduction(size_average, reduce, reduction))
 
 
 def multilabel_margin_loss(
@@ -586,13 +586,13 @@ def multilabel_margin_loss(
     if target.numel() and not -1 <= int(target.min()) <= int(target.max()) < classes:
         raise RuntimeError(f"multilabel_margin_loss: target must be in [-1, {classes}), got one outside")
     if classes == 0:
-        return _reduce(input.sum(-1), legacy_reduction(size_average, reduce, reduction))
+        return reduced(input.sum(-1), legacy_reduction(size_average, reduce, reduction))
     counts = (target >= 0).to(pydl.int64).cumprod(-1).to(pydl.bool)
     label = pydl.where(counts, target, 0)
     among = pydl.zeros_like(input, dtype=pydl.int64).scatter_add(-1, label, counts.to(pydl.int64)) > 0
     gaps = (1 - (input.gather(-1, label).unsqueeze(-1) - input.unsqueeze(-2))).clamp_min(0)
     loss = pydl.where(counts.unsqueeze(-1) & ~among.unsqueeze(-2), gaps, 0.0).sum((-1, -2)) / classes
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def multi_margin_loss(
@@ -637,7 +637,7 @@ def multi_margin_loss(
         terms = terms * weight[label]
     others = pydl.arange(classes) != label
     loss = pydl.where(others, terms, 0.0).sum(-1) / classes
-    return _reduce(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def triplet_margin_loss(
@@ -709,4 +709,4 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = pydl.minimum(far, distance(positive, negative))
-    return _reduce((margin + near - far).clamp_min(0), reduction)
+    return reduced((margin + near - far).clamp_min(0), reduction)

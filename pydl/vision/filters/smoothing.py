@@ -103,13 +103,14 @@ def bilateral_filter(
     down, right = sizes[0] // 2, sizes[1] // 2
     padded = bordered(x, [right, right, down, down], padding_mode)
     total = weights = None
+    sharpness = min(1 / sigma_color, 1e18)  # a difference of 0 counts as 0 with every sigma
     # One shift of the window at a time: no tensor of all windows is made
     for i in range(sizes[0]):
         for j in range(sizes[1]):
             other = padded[:, :, i : i + x.shape[2], j : j + x.shape[3]]
-            far = ((i - down) ** 2 + (j - right) ** 2) / (2 * sigma_space**2)
+            far = math.hypot((i - down) / sigma_space, (j - right) / sigma_space)
             difference = (other - x).abs().sum(dim=1, keepdim=True)
-            weight = (-far - difference.square() / (2 * sigma_color**2)).exp()
+            weight = (-0.5 * (far * far + (difference * sharpness).square())).exp()
             total = weight * other if total is None else total + weight * other
             weights = weight if weights is None else weights + weight
     return total / weights  # type: ignore[operator]

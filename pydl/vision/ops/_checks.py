@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from pydl import ShapeError, Tensor
+from pydl.nn.functional.loss import reduced as loss_reduced
+from pydl.nn.modules._sizes import repeated
 
 
 def check_boxes(name: str, boxes: Tensor, argument: str = "boxes", columns: int = 4) -> None:
@@ -12,21 +16,14 @@ def check_boxes(name: str, boxes: Tensor, argument: str = "boxes", columns: int 
 
 def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
     """The mean of no elements counts as zero."""
-    if reduction == "none":
-        return loss
-    if reduction == "sum" or (reduction == "mean" and loss.numel() == 0):
-        return loss.sum()
-    if reduction == "mean":
-        return loss.mean()
-    raise ValueError(f"{name}(): reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{name}(): reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    return loss_reduced(loss, "sum" if reduction == "mean" and loss.numel() == 0 else reduction)
 
 
 def pair(value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    if not isinstance(value, (list, tuple)):
+    """An integer, or one or two of them, as two."""
+    sizes = repeated(value, 2)
+    if not 1 <= len(sizes) <= 2 or not all(isinstance(size, Integral) for size in sizes):
         raise TypeError(f"a size must be an integer or a pair of them, got {value!r}")
-    if len(value) == 1:
-        return value[0], value[0]
-    first, second = value
-    return first, second
+    return int(sizes[0]), int(sizes[-1])

@@ -185,6 +185,8 @@ def to_dtype(inpt: Any, dtype: Any = pydl.float32, scale: bool = False) -> Any:
 
 
 def _to_dtype_image(image: Tensor, dtype: Any = pydl.float32, scale: bool = False) -> Tensor:
+    if not isinstance(dtype, pydl.dtype):
+        raise TypeError(f"to_dtype(): dtype must be a dtype, got {dtype!r}")
     if image.dtype == dtype or not scale:
         return image.to(dtype)
     if image.is_floating_point():

@@ -244,6 +244,7 @@ def _resize_coordinates(inpt: Any, size: Any, max_size: int | None = None, **_: 
     new = resized_size(old, size, max_size)
     if new == old:
         return inpt
+    _require_pixels(*old)
     plain, sides = inpt.as_subclass(Tensor), [new[1] / old[1], new[0] / old[0]]
     if tv_tensors.is_rotated_bounding_format(getattr(inpt, "format", "xyxy")):
         scale = pydl.tensor(sides, dtype=plain.dtype)
