@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conv_checks import Case, check_bits, check_exactness, check_infinite
 
 import pydl
-from tests.ops.conv_checks import Case, check_bits, check_exactness, check_infinite
 
 # Rows that are no multiple of a tile, one vector of channels and several, a full last vector and not, strides that overlap and
 # that leave gaps, every kind of edge, several bands of rows.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conv_checks import Case, check_bits, check_exactness, check_infinite
 
 import pydl
-from tests.ops.conv_checks import Case, check_bits, check_exactness, check_infinite
 
 # One for each pair of methods, with sizes that do not fill tiles, every kind of edge, groups and phases.
 CASES: dict[str, Case] = {
