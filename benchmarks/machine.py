@@ -15,5 +15,5 @@ def machine_line() -> str:
     torch = importlib.metadata.version("torch")
     return (
         f"{c['cpu'].strip()}, {c['default_threads']} cores, {c['cpu_level']}; pydl {c['version']}, PyTorch {torch}, "
-        f"Python {platform.python_version()}. A shared machine: expect a few per cent of noise."
+        f"Python {platform.python_version()}. A shared machine: single rows vary by up to 30 % from run to run."
     )

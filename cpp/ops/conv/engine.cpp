@@ -258,10 +258,13 @@ void run_packed(const Pass<T>& p, const Bands& bands, const Cut& cut, const Bloc
 // ---- threads ---------------------------------------------------------------------------------------------------
 
 template <class T>
-void run(const Pass<T>& p) {
-  if constexpr (sizeof(T) == 4) {
-    if (run_winograd(p)) return;
-  }
+bool run_transformed(const Pass<T>& p) {
+  if constexpr (sizeof(T) == 4) return run_winograd(p);
+  return false;
+}
+
+template <class T>
+void run_sums(const Pass<T>& p) {
   if (p.channels == 1 && p.rows == 1) return run_depthwise(p);
   const Cut cut = cut_of(p);
   const Bands bands(p.gather, cut.pixels, cut.direct);
@@ -309,9 +312,6 @@ int64_t row_parts(int64_t tasks, int64_t most) {
 
 template <class T>
 void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out) {
-  if constexpr (sizeof(T) == 4) {
-    if (narrow_forward(s, in, weight, bias, out)) return;
-  }
   Pass<T> p{};
   p.gather = forward_gather(s);
   p.groups = s.groups, p.channels = s.c, p.rows = s.o;
@@ -321,7 +321,11 @@ void forward(const Shape& s, const T* in, const T* weight, const T* bias, T* out
   p.bias = bias;
   p.out = out, p.out_plane = s.out_plane(), p.out_group = s.o * p.out_plane, p.out_batch = s.groups * p.out_group;
   for (int d = 0; d < 3; ++d) p.out_size[d] = s.out[d], p.out_step[d] = 1;
-  run(p);
+  if (run_transformed(p)) return;
+  if constexpr (sizeof(T) == 4) {
+    if (narrow_forward(s, in, weight, bias, out)) return;
+  }
+  run_sums(p);
 }
 
 template <class T>
@@ -358,7 +362,7 @@ void backward_input(const Shape& s, const T* out_grad, const T* weight, const T*
         const int64_t phase[] = {d, h, w};
         backward_gather(s, phase, p.gather, p.w_taps);
         std::copy_n(phase, 3, p.out_first);
-        run(p);
+        if (!run_transformed(p)) run_sums(p);
       }
     }
   }

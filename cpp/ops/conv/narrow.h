@@ -1,5 +1,5 @@
 // Convolutions of few channels with small images (kernels/conv/narrow.h). Each function is false where another way is faster;
-// then nothing is computed.
+// then nothing is computed. Winograd's method, where it pays, comes first.
 #pragma once
 
 #include "ops/conv/band.h"

@@ -175,8 +175,8 @@ void run_owned(const Grad<T>& p) {
 template <class T>
 void backward_weight(const Shape& s, const T* in, const T* out_grad, T* weight_grad, T* bias_grad) {
   if constexpr (sizeof(T) == 4) {
-    if (narrow_weight(s, in, out_grad, weight_grad, bias_grad)) return;
     if (winograd_weight(s, in, out_grad, weight_grad, bias_grad)) return;
+    if (narrow_weight(s, in, out_grad, weight_grad, bias_grad)) return;
   }
   const Gather gather = forward_gather(s);
   if (s.c == 1 && s.o == 1 && !gather.is_plain()) return depthwise_weight(s, in, out_grad, weight_grad, bias_grad);
