@@ -62,6 +62,12 @@ def common_area(a: Tensor, b: Tensor) -> Tensor:
 
 def rotated_iou(corners1: Tensor, corners2: Tensor) -> Tensor:
     """Intersection over union of all pairs of boxes given by corners (N, 8) and (M, 8): (N, M), 0 for an empty box."""
+    pairs = 1 << 14  # at a time: each takes some kilobytes
+    parts = corners1.split(max(1, pairs // max(1, len(corners2))))
+    return pydl.cat([_rotated_iou(part, corners2) for part in parts])
+
+
+def _rotated_iou(corners1: Tensor, corners2: Tensor) -> Tensor:
     a, b = corners1.double().reshape(-1, 1, 4, 2), corners2.double().reshape(1, -1, 4, 2)
     areas = [_area(quads).abs() / 2 for quads in (a, b)]
     common = common_area(a, b)
