@@ -15,3 +15,4 @@ class Case:
     bar: float
     bytes: int = 0  # traffic of one execution, for comparison with the copy bandwidth
     flops: int = 0
+    reads: int = 0  # bytes that any way of doing it has to read once, and nearly all that it has to do

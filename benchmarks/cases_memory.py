@@ -10,15 +10,15 @@ _IMAGES = "a = torch.rand(32, 64, 64, 64)"
 _BYTES = (8 << 20) * 4
 
 MEMORY_CASES = [
-    Case("sum 8 M", _BIG, "a.sum()", 1, bytes=_BYTES),
-    Case("sum rows 4096x2048", _ROWS, "a.sum(1)", 1, bytes=_BYTES),
-    Case("sum columns 4096x2048", _ROWS, "a.sum(0)", 1, bytes=_BYTES),
-    Case("sum NCHW over N, H, W", _IMAGES, "a.sum((0, 2, 3))", 1, bytes=_BYTES),
-    Case("mean 8 M", _BIG, "a.mean()", 1, bytes=_BYTES),
+    Case("sum 8 M", _BIG, "a.sum()", 1, reads=_BYTES),
+    Case("sum rows 4096x2048", _ROWS, "a.sum(1)", 1, reads=_BYTES),
+    Case("sum columns 4096x2048", _ROWS, "a.sum(0)", 1, reads=_BYTES),
+    Case("sum NCHW over N, H, W", _IMAGES, "a.sum((0, 2, 3))", 1, reads=_BYTES),
+    Case("mean 8 M", _BIG, "a.mean()", 1, reads=_BYTES),
     Case("max rows 4096x2048", _ROWS, "a.max(1)", 4, bytes=_BYTES),
     Case("argmax rows 4096x2048", _ROWS, "a.argmax(1)", 4, bytes=_BYTES),
-    Case("var 8 M", _BIG, "a.var()", 15, bytes=_BYTES),
-    Case("norm 8 M", _BIG, "a.norm()", 2, bytes=_BYTES),
+    Case("var 8 M", _BIG, "a.var()", 15, reads=_BYTES),
+    Case("norm 8 M", _BIG, "a.norm()", 2, reads=_BYTES),
     Case("cumsum rows 4096x2048", _ROWS, "a.cumsum(1)", 1.2, bytes=2 * _BYTES),
     Case("cumsum columns 4096x2048", _ROWS, "a.cumsum(0)", 1.2, bytes=2 * _BYTES),
     Case("transpose copy 2048", "a = torch.rand(2048, 2048)", "a.t().contiguous()", 1.5, bytes=2 * 2048 * 2048 * 4),

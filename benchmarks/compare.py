@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.compare [--threads 1,2] [--only TEXT] [--rounds 5] [--compiled] [--readme]``
 
-The limits are measured in the same run: the copy bandwidth by NumPy here, the FMA peak by the C++ benchmark
-(``-DPYDL_BENCHMARKS=ON``) whose path ``--gemm-bench`` gives.
+The limits are measured in the same run: the copy bandwidth by NumPy here, the FMA peak and, beside each case that
+reads a large tensor, the time of a bare read by the C++ benchmarks (``-DPYDL_BENCHMARKS=ON``) in the folder that
+``--limits`` gives.
 """
 
 from __future__ import annotations
@@ -61,13 +62,38 @@ def copy_bandwidth(threads: int) -> float:
     return best
 
 
-def fma_peak(executable: str | None, threads: int) -> float | None:
-    """Single-precision FLOP/s that the gemm benchmark measures for independent FMAs on ``threads`` threads."""
-    if executable is None:
-        return None
-    text = subprocess.run([executable, "--peak", str(threads)], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"float32 peak\s*[:=]?\s*([0-9.]+)", text)
-    return float(match.group(1)) * 1e9 if match else None
+class Limits:
+    """What the machine can do with ``threads`` threads, as far as the C++ benchmarks are there to measure it."""
+
+    def __init__(self, folder: str | None, threads: int) -> None:
+        self.folder, self.threads = folder, threads
+        self.bandwidth = copy_bandwidth(threads)
+        #: single-precision FLOP/s of independent FMAs
+        self.peak = self._measure("gemm_bench", "--peak", str(threads))
+
+    def _measure(self, name: str, *args: str) -> float | None:
+        if self.folder is None:
+            return None
+        command = [str(pathlib.Path(self.folder) / name), *args]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        match = re.search(r"([0-9.]+) G(FLOP|B)/s", text)
+        return float(match.group(1)) * 1e9 if match else None
+
+    def __str__(self) -> str:
+        peak = f", FMA peak {self.peak / 1e9:.0f} GFLOP/s" if self.peak else ""
+        return f"copy bandwidth {self.bandwidth / 1e9:.1f} GB/s{peak}"
+
+    def column(self, case: Case, ours: float, theirs: float) -> str:
+        """The result as a part of the machine's limit, where the case has one."""
+        if case.flops and self.peak:
+            return f"{case.flops / ours / self.peak:.0%} of FMA peak"
+        rate = self._measure("read_bench", str(case.reads), str(self.threads)) if case.reads else None
+        if rate:
+            bare = case.reads / rate
+            return f"{bare / ours:.0%} of a bare read, whose ratio is {theirs / bare:.2f}"
+        if case.bytes:
+            return f"{case.bytes / ours / self.bandwidth:.0%} of copy bandwidth"
+        return ""
 
 
 def compare(case: Case, ours: Worker, theirs: Worker, rounds: int, seconds: float) -> dict[str, Any]:
@@ -94,20 +120,9 @@ def pretty(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def limit_column(case: Case, seconds: float, bandwidth: float, peak: float | None) -> str:
-    """The result as a part of the machine's limit, where the case has one."""
-    if case.flops and peak:
-        return f"{case.flops / seconds / peak:.0%} of FMA peak"
-    if case.bytes:
-        return f"{case.bytes / seconds / bandwidth:.0%} of copy bandwidth"
-    return ""
-
-
 def table(threads: int, cases: list[Case], options: Any) -> list[str]:
     """The rows of one thread count, as Markdown."""
-    bandwidth = copy_bandwidth(threads)
-    peak = fma_peak(options.gemm_bench, threads)
-    limits = f"copy bandwidth {bandwidth / 1e9:.1f} GB/s" + (f", FMA peak {peak / 1e9:.0f} GFLOP/s" if peak else "")
+    limits = Limits(options.limits, threads)
     lines = [f"{threads} thread{'s' if threads > 1 else ''} ({limits}):", ""]
     lines += ["| case | pydl | PyTorch | ratio | goal | of the limit |", "|---|---|---|---|---|---|"]
     ours, theirs = Worker("pydl", threads), Worker("torch", threads)
@@ -115,7 +130,7 @@ def table(threads: int, cases: list[Case], options: Any) -> list[str]:
         for case in cases:
             r = compare(case, ours, theirs, options.rounds, options.seconds)
             fault = f"; {r['faults']:.1f} page faults" if case.bytes and r["faults"] >= 0.05 else ""
-            limit = limit_column(case, r["pydl"], bandwidth, peak) + fault
+            limit = limits.column(case, r["pydl"], r["torch"]) + fault
             miss = "" if r["ratio"] >= case.bar else " (missed)"
             cells = [
                 case.name,
@@ -150,7 +165,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only cases whose name contains this")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.15, help="per measurement")
-    parser.add_argument("--gemm-bench", help="path of the C++ gemm benchmark, for the FMA peak")
+    parser.add_argument("--limits", help="folder of the C++ benchmarks, for the FMA peak and the rate of reading")
     parser.add_argument("--compiled", action="store_true", help="training steps, PyTorch's through torch.compile")
     parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
     options = parser.parse_args()

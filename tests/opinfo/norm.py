@@ -146,6 +146,24 @@ op(
 )
 
 
+def clipped_samples(m: Maker) -> Any:
+    for shape in [(4, 2), (3, 2, 2), (2, 3, 2, 5), (2, 3, 70, 50), (0, 3, 2)]:
+        c = shape[1]
+        yield Sample(m(*shape), m(c), m(c), None, None, True, 0.1, 1e-5, False)
+        yield Sample(m(*shape), m(c), None, None, None, True, 0.1, 1e-5, True)
+
+
+op(
+    "private._batch_norm_clipped",
+    lambda a, w, b, mean, var, training, momentum, eps, six: np.clip(
+        batch_norm(a, w, b, mean, var, training, momentum, eps, False), 0, 6 if six else np.inf
+    ),
+    clipped_samples,
+    torch_name="-",
+    errors=BAD_BATCH,
+)
+
+
 def native_batch_norm(a: Any, w: Any, b: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float) -> Any:
     y = batch_norm(a, w, b, mean, var, training, momentum, eps, False)
     axes = (0, *range(2, a.ndim))

@@ -307,9 +307,23 @@ void pack_b(T* out, int64_t panel, const void* b, DType dtype, int64_t b_row, in
 
 // ---- few rows ----
 
+// Lines of b side by side are streams far apart, of which memory sends a fifth less than of one. While a group of lines is read,
+// the next group therefore comes in, straight through, where lines lie one behind the other and two groups fit the second level.
+template <class T>
+PYDL_INLINE bool streams_through(const SkinnyGemm<T>& g, int64_t group, int64_t length, int64_t lines) {
+  constexpr int64_t kGroupBytes = 256 << 10, kFar = 8 << 20;
+  const int64_t bytes = length * static_cast<int64_t>(sizeof(T));
+  return g.b_stride == length && group * bytes <= kGroupBytes && lines * bytes >= kFar;
+}
+template <int64_t kBytes, class T>
+PYDL_INLINE void fetch(const T* p) {
+#pragma GCC unroll 8
+  for (int64_t b = 0; b < kBytes; b += 64) __builtin_prefetch(reinterpret_cast<const char*>(p) + b, 0, 2);
+}
+
 // kSkinnyK rows of b are streamed at a time into the m rows of y, which stay in cache.
 template <class T, int KB>
-PYDL_INLINE void skinny_step(const SkinnyGemm<T>& g, int64_t p, bool first) {
+PYDL_INLINE void skinny_step(const SkinnyGemm<T>& g, int64_t p, bool first, const T* next) {
   constexpr int L = kLanes<T>;
   const T* b = g.b + p * g.b_stride;
   for (int64_t i = 0; i < g.m; i += 2) {
@@ -323,6 +337,7 @@ PYDL_INLINE void skinny_step(const SkinnyGemm<T>& g, int64_t p, bool first) {
     T* y0 = g.y + i * g.y_row;
     T* y1 = y0 + second * g.y_row;
     for (int64_t j = 0; j < g.n; j += L) {
+      if (next && i == 0) fetch<KB * kVectorBytes>(next + j * KB);
       const int n = static_cast<int>(g.n - j < L ? g.n - j : L);
       V<T> s0{}, s1{};
       if (n == L) {
@@ -353,13 +368,17 @@ PYDL_INLINE void skinny_step(const SkinnyGemm<T>& g, int64_t p, bool first) {
 template <class T>
 void skinny_rows(const SkinnyGemm<T>& g) {
   int64_t p = 0;
-  for (; p + kSkinnyK <= g.k; p += kSkinnyK) skinny_step<T, kSkinnyK>(g, p, p == 0);
-  for (; p < g.k; ++p) skinny_step<T, 1>(g, p, p == 0);
+  const bool through = streams_through(g, kSkinnyK, g.n, g.k);
+  for (; p + kSkinnyK <= g.k; p += kSkinnyK) {
+    skinny_step<T, kSkinnyK>(g, p, p == 0, through && p + 2 * kSkinnyK <= g.k ? g.b + (p + kSkinnyK) * g.b_stride : nullptr);
+  }
+  for (; p < g.k; ++p) skinny_step<T, 1>(g, p, p == 0, nullptr);
 }
 
-// MI rows times JT columns as vector dot products; one chain of accumulators per element.
-template <class T, int MI, int JT>
-PYDL_INLINE void dots(const SkinnyGemm<T>& g, int64_t i, int64_t j) {
+// MI rows times JT columns as vector dot products; one chain of accumulators per element. Memory at `next` is asked for, in its
+// order, into the second-level cache, as much of it as is read here.
+template <class T, int MI, int JT, bool kFetch = false>
+PYDL_INLINE void dots(const SkinnyGemm<T>& g, int64_t i, int64_t j, [[maybe_unused]] const T* next = nullptr) {
   constexpr int L = kLanes<T>;
   const T* a = g.a + i * g.a_row;
   const T* b = g.b + j * g.b_stride;
@@ -374,6 +393,7 @@ PYDL_INLINE void dots(const SkinnyGemm<T>& g, int64_t i, int64_t j) {
     V<T> x[MI];
 #pragma GCC unroll 4
     for (int r = 0; r < MI; ++r) x[r] = load(a + r * g.a_row + p);
+    if constexpr (kFetch) fetch<JT * kVectorBytes>(next + p * JT);
 #pragma GCC unroll 8
     for (int c = 0; c < JT; ++c) {
       const V<T> y = load(b + c * g.b_stride + p);
@@ -401,8 +421,12 @@ PYDL_INLINE void dots(const SkinnyGemm<T>& g, int64_t i, int64_t j) {
 }
 
 template <class T, int JT>
-PYDL_INLINE void dots_rows(const SkinnyGemm<T>& g, int64_t j) {
+PYDL_INLINE void dots_rows(const SkinnyGemm<T>& g, int64_t j, const T* next) {
   int64_t i = 0;
+  if (next) {
+    i = g.m > 1 ? 2 : 1;
+    i == 2 ? dots<T, 2, JT, true>(g, 0, j, next) : dots<T, 1, JT, true>(g, 0, j, next);
+  }
   for (; i + 2 <= g.m; i += 2) dots<T, 2, JT>(g, i, j);
   if (i < g.m) dots<T, 1, JT>(g, i, j);
 }
@@ -410,9 +434,12 @@ PYDL_INLINE void dots_rows(const SkinnyGemm<T>& g, int64_t j) {
 template <class T>
 void skinny_dots(const SkinnyGemm<T>& g) {
   constexpr int JT = PYDL_ISA_LEVEL == 2 ? 8 : 4;
+  const bool through = streams_through(g, JT, g.k, g.n);
   int64_t j = 0;
-  for (; j + JT <= g.n; j += JT) dots_rows<T, JT>(g, j);
-  for (; j < g.n; ++j) dots_rows<T, 1>(g, j);
+  for (; j + JT <= g.n; j += JT) {
+    dots_rows<T, JT>(g, j, through && j + 2 * JT <= g.n ? g.b + (j + JT) * g.b_stride : nullptr);
+  }
+  for (; j < g.n; ++j) dots_rows<T, 1>(g, j, nullptr);
 }
 
 template <class T>

@@ -17,10 +17,16 @@ double pilot(const void* x_bytes, int64_t n) {
 
 // Short runs lie far apart, where the processor's own prefetchers do not follow: each run fetches the one behind it, which is
 // visited next, with the next channel. Longer ones find their way, and it would be too early: then the distance is 0.
-inline constexpr int64_t kFetchBytes = 1024;
+inline constexpr int64_t kShortBytes = 512, kFetchBytes = 1024;
 template <class T>
 PYDL_INLINE int64_t fetch_distance(const Runs& r) {
-  return r.n * static_cast<int64_t>(sizeof(T)) <= kFetchBytes ? r.n : 0;
+  return r.n * static_cast<int64_t>(sizeof(T)) <= kShortBytes ? r.n : 0;
+}
+
+// Of two long runs side by side they find their way only half: those fetch ahead of themselves, into the second-level cache.
+template <class T>
+PYDL_INLINE void fetch(const T* p, int64_t next_run) {
+  next_run ? __builtin_prefetch(p + next_run) : __builtin_prefetch(reinterpret_cast<const char*>(p) + kFetchBytes, 0, 2);
 }
 
 template <class T>
@@ -29,7 +35,7 @@ void moments(double out[2], const void* x_bytes, Runs r, double shift) {
   const Vec<T> k(static_cast<T>(shift));
   const int64_t ahead = fetch_distance<T>(r);
   pair_sums<T>(out, r.count, r.n, [&](int64_t run, int64_t i, int lanes) __attribute__((always_inline)) {
-    __builtin_prefetch(x + run * r.stride + i + ahead);
+    fetch(x + run * r.stride + i, ahead);
     const Vec<T> d = first_lanes(load_lanes(x + run * r.stride + i, lanes) - k, lanes);
     return VecPair<T>{d, d};
   });
@@ -77,8 +83,8 @@ void gradient_sums_as(double out[2], const T* g, const T* x, Runs r, const norm:
   const int64_t ahead = fetch_distance<T>(r);
   pair_sums<T>(out, r.count, r.n, [&](int64_t run, int64_t i, int lanes) __attribute__((always_inline)) {
     const int64_t at = run * r.stride + i;
-    __builtin_prefetch(x + at + ahead);
-    __builtin_prefetch(g + at + ahead);
+    fetch(x + at, ahead);
+    fetch(g + at, ahead);
     const Vec<T> below = f.mean.below(load_lanes(x + at, lanes));
     return VecPair<T>{f.passed(load_lanes(g + at, lanes), below), below};
   });
@@ -98,6 +104,7 @@ void gradient_as(T* dx, const T* g, const T* x, Runs r, const norm::Affine& map,
     visit<T>(r.n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
       const int64_t at = run * r.stride + i;
       __builtin_prefetch(dx + at + ahead, 1);
+      if (!ahead) fetch(x + at, 0), fetch(g + at, 0);
       const Vec<T> below = f.mean.below(load_lanes(x + at, lanes));
       const Vec<T> rest = flat ? vc : mul_add(below, vb, vc);
       store_lanes(dx + at, mul_add(f.passed(load_lanes(g + at, lanes), below), va, rest), lanes);

@@ -592,6 +592,7 @@ double dot_run(const void* x, const void* y, int64_t n) {
     Piece<T> acc[8] = {};
     int64_t i = 0;
     for (; i + 8 * L <= len; i += 8 * L) {
+      fetch_ahead(p + i, 8 * L), fetch_ahead(q + i, 8 * L);
 #pragma GCC unroll 8
       for (int u = 0; u < 8; ++u) acc[u] = fma(load_piece(p + i + u * L), load_piece(q + i + u * L), acc[u]);
     }
