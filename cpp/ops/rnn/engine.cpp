@@ -9,13 +9,14 @@
 #include "ops/copy/copy.h"
 #include "ops/matmul/gemm.h"
 #include "ops/pointwise/arithmetic.h"
-#include "ops/reduce/reduce.h"
+#include "ops/rnn/weights.h"
 
 namespace pydl::rnn {
 
 using kernels::matmul::GemmBlock;
 using kernels::matmul::GemmTable;
 using kernels::rnn::CellGradient;
+using kernels::rnn::cells;
 using kernels::rnn::CellStep;
 using kernels::rnn::CellTable;
 using kernels::rnn::FewRows;
@@ -29,15 +30,6 @@ constexpr int64_t kParallelWork = int64_t{1} << 17;
 // weight that all of them read fits a core's L2 and the products keep enough rows. Else they share out the units of a step.
 constexpr int64_t kPrivateBytes = 1280 * 1024;
 constexpr int64_t kPrivateSamples = 8;
-
-template <class T>
-const CellTable<T>& cells() {
-  if constexpr (sizeof(T) == 4) {
-    return kernels::rnn::cells_f32();
-  } else {
-    return kernels::rnn::cells_f64();
-  }
-}
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -425,47 +417,26 @@ class Reverse {
       g.x = empty(in_.x.sizes(), dtype, "rnn");
       multiply(total, inputs, columns_, {grad_gates_, 0, row_, 1}, {in_.w_ih, 0, inputs, 1}, {g.x, 0, inputs, 1}, false);
     }
-    if (needs.w_ih) {
-      g.w_ih = empty(in_.w_ih.sizes(), dtype, "rnn");
-      multiply(columns_, inputs, total, {grad_gates_, 0, 1, row_}, {in_.x, 0, inputs, 1}, {g.w_ih, 0, inputs, 1}, false);
-    }
-    if (needs.w_hh) {
-      g.w_hh = empty(in_.w_hh.sizes(), dtype, "rnn");
-      const bool gru = cell_ == Cell::Gru;
-      recurrent_gradient(g.w_hh, 0, gru ? 2 * hidden_ : columns_, grad_gates_, row_);
-      if (gru) recurrent_gradient(g.w_hh, 2 * hidden_, hidden_, grad_rest_, rest_row_);
-    }
-    if (needs.b_ih || needs.b_hh) bias_gradients(g);
+    const bool gru = cell_ == Cell::Gru;
+    const auto made = [&](bool needed, const Tensor& like) { return !needed ? Tensor() : total ? empty(like.sizes(), dtype, "rnn") : zeros(like.sizes(), dtype); };
+    g.w_ih = made(needs.w_ih, in_.w_ih), g.w_hh = made(needs.w_hh, in_.w_hh);
+    const bool biases = needs.b_ih || needs.b_hh;
+    g.b_ih = made(biases, in_.b_ih), g.b_hh = made(biases, in_.b_hh);  // each becomes the gradient of a tensor of its own
+    if (!biases && !needs.w_ih && !needs.w_hh) return;
+    weight_gradients({grad_gates_, grad_rest_, row_, rest_row_, total, columns_, gru ? 2 * hidden_ : columns_},
+                     {{RowRun{in_.x, 0, total}, {}}, inputs, g.w_ih, g.b_ih}, {states_before(), width_, g.w_hh, g.b_hh});
   }
 
-  void bias_gradients(Gradients& g) const {
-    const int64_t dim[] = {0};
-    const auto columns = [&](const Tensor& t, int64_t n, int64_t row) {
-      return sum(raw_view(t, Dims{steps_.total, n}, Dims{row, 1}, t->offset), IntSpan(dim));
-    };
-    g.b_ih = columns(grad_gates_, columns_, row_);
-    g.b_hh = clone(g.b_ih);  // each becomes the gradient of a tensor of its own
-    if (cell_ != Cell::Gru) return;
-    copy_raw(raw_view(g.b_hh, Dims{hidden_}, Dims{1}, g.b_hh->offset + 2 * hidden_), columns(grad_rest_, hidden_, rest_row_));
-  }
-
-  // Rows [first, first + rows) of the gradient of w_hh: the sum over steps of d^T h, h the state before the step.
-  void recurrent_gradient(const Tensor& out, int64_t first, int64_t rows, const Tensor& d, int64_t d_row) const {
+  // The state before each row: where all samples run through all steps, rows of the output and those of h0.
+  std::array<RowRun, 2> states_before() const {
     const int64_t batch = steps_.batch, rest = steps_.total - batch;
-    const Matrix c{out, first * width_, width_, 1};
-    if (!steps_.uniform) {
-      const Tensor before = states_before();
-      return multiply(rows, width_, steps_.total, {d, 0, 1, d_row}, {before, 0, width_, 1}, c, false);
-    }
-    // All but the first step visited continue the rows beside them; the first one begins with h0.
-    const int64_t begin = steps_.reverse ? rest : 0;
-    multiply(rows, width_, batch, {d, begin * d_row, 1, d_row}, {in_.h0, 0, width_, 1}, c, false);
-    if (rest == 0) return;
-    multiply(rows, width_, rest, {d, (steps_.reverse ? 0 : batch) * d_row, 1, d_row},
-             {saved_.out, (steps_.reverse ? batch : 0) * width_, width_, 1}, c, true);
+    if (!steps_.uniform) return {RowRun{gathered_states(), 0, steps_.total}, {}};
+    const RowRun initial{in_.h0, 0, batch};
+    if (steps_.reverse) return {RowRun{saved_.out, batch, rest}, initial};
+    return {initial, RowRun{saved_.out, 0, rest}};
   }
 
-  Tensor states_before() const {
+  Tensor gathered_states() const {
     const Tensor out = empty(saved_.out.sizes(), in_.x.dtype(), "rnn");
     const int64_t bytes = width_ * out.item_size();
     for (const Segment& s : steps_.segments) {

@@ -174,10 +174,37 @@ void few_rows(const FewRows<T>& f) {
   }
 }
 
+// Two sums for each vector of columns: as many chains as hide the latency of an addition.
+template <class T>
+void column_sums(const ColumnSums<T>& s) {
+  constexpr int lanes = Vec<T>::size;
+  for (int64_t j = 0; j < s.columns; j += 2 * lanes) {
+    const int n0 = static_cast<int>(s.columns - j < lanes ? s.columns - j : lanes);
+    const int64_t left = s.columns - j - lanes;
+    const int n1 = static_cast<int>(left < 0 ? 0 : left < lanes ? left : lanes);
+    Vec<T> even0(T(0)), odd0(T(0)), even1(T(0)), odd1(T(0));
+    const T* x = s.x + j;
+    const auto add = [&](Vec<T>& sum0, Vec<T>& sum1) __attribute__((always_inline)) {
+      sum0 = sum0 + get(x, n0);
+      if (n1 > 0) sum1 = sum1 + get(x + lanes, n1);
+      x += s.x_row;
+    };
+    int64_t r = 0;
+    for (; r + 2 <= s.rows; r += 2) {
+      add(even0, even1);
+      add(odd0, odd1);
+    }
+    if (r < s.rows) add(even0, even1);
+    T* out = s.out + j;
+    put(out, s.add ? get(out, n0) + (even0 + odd0) : even0 + odd0, n0);
+    if (n1 > 0) put(out + lanes, s.add ? get(out + lanes, n1) + (even1 + odd1) : even1 + odd1, n1);
+  }
+}
+
 template <class T>
 constexpr CellTable<T> make_table() {
   return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,     &simple_gradient<T, Tanh<T>>,
-          &simple_gradient<T, Relu<T>>, &lstm_gradient<T>,   &gru_gradient<T>, &few_rows<T>};
+          &simple_gradient<T, Relu<T>>, &lstm_gradient<T>,   &gru_gradient<T>, &few_rows<T>, &column_sums<T>};
 }
 
 }  // namespace
