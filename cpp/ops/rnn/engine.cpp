@@ -1,6 +1,7 @@
 #include "ops/rnn/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/parallel.h"
@@ -15,6 +16,7 @@ namespace pydl::rnn {
 
 using kernels::matmul::GemmBlock;
 using kernels::matmul::GemmTable;
+using kernels::matmul::ReadAhead;
 using kernels::rnn::CellGradient;
 using kernels::rnn::cells;
 using kernels::rnn::CellStep;
@@ -30,6 +32,9 @@ constexpr int64_t kParallelWork = int64_t{1} << 17;
 // weight that all of them read fits a core's L2 and the products keep enough rows. Else they share out the units of a step.
 constexpr int64_t kPrivateBytes = 1280 * 1024;
 constexpr int64_t kPrivateSamples = 8;
+// From this many samples a step on, and for weights that stay in cache, the products with the input are part of the step:
+// their results are used while they are in cache.
+constexpr int64_t kJointSamples = 8;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -82,6 +87,7 @@ struct Product {
   bool add;
   const T* bias;
   bool few;  // rows in the whole problem: a thread's share must not choose differently
+  ReadAhead next = {};
 
   void run() const {
     const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
@@ -102,9 +108,31 @@ struct Product {
                            c,
                            c_row,
                            {T(1), T(add || p > 0 ? 1 : 0), p + depth >= k ? bias : nullptr, nullptr, false},
-                           {}});
+                           p == 0 ? next : ReadAhead{}});
     }
   }
+};
+
+// What a cell will touch, fetched during the product before it: short runs of rows far apart, which the processor's own
+// prefetchers do not follow.
+class Ahead {
+ public:
+  // A block of a matrix, nothing if `p` is null.
+  template <class T>
+  void add(const T* p, int64_t row, int64_t rows, int64_t columns) {
+    constexpr int64_t kLine = 64;
+    const int64_t step = row * static_cast<int64_t>(sizeof(T)), lines = ceil_div(columns * static_cast<int64_t>(sizeof(T)), kLine);
+    if (!p || rows == 0) return;
+    blocks_[count_] = {reinterpret_cast<const char*>(p), step, rows, kLine - (rows - 1) * step, rows * lines};
+    if (count_ > 0) blocks_[count_ - 1].after = &blocks_[count_];
+    ++count_;
+  }
+  ReadAhead get() const { return blocks_[0]; }
+
+ private:
+  static constexpr size_t kMost = 12;  // GRU's derivative: 2 x 3 gates and 4 blocks
+  std::array<ReadAhead, kMost> blocks_{};
+  size_t count_ = 0;
 };
 
 // Runs f(first, last) over ranges of units that begin with a panel.
@@ -129,6 +157,11 @@ void over_samples(const Steps& s, const Tensor& weight, const F& f) {
                      s.total * weight.numel() >= 2 * kParallelWork;
   const int64_t parts = apart ? threads : 1;
   parallel_tasks(parts, [&](int64_t part) { f(s.batch * part / parts, s.batch * (part + 1) / parts); });
+}
+
+bool joins_input(const Steps& s, const Tensor& w_ih) {
+  const int64_t steps = static_cast<int64_t>(s.segments.size());
+  return steps > 1 && s.total >= steps * kJointSamples && w_ih.numel() * w_ih.item_size() <= kPrivateBytes;
 }
 
 // c[m, n] = a b (+ c) (+ bias along columns).
@@ -177,7 +210,7 @@ template <class T>
 class Forward {
  public:
   Forward(Cell cell, const Steps& steps, const Inputs& in)
-      : cell_(cell), steps_(steps), in_(in), hidden_(in.w_hh.size(0) / gates_of(cell)), width_(in.w_hh.size(1)) {}
+      : cell_(cell), steps_(steps), in_(in), inputs_(in.x.size(1)), hidden_(in.w_hh.size(0) / gates_of(cell)), width_(in.w_hh.size(1)) {}
 
   Outputs run() {
     const bool simple = gates_of(cell_) == 1;
@@ -187,9 +220,12 @@ class Forward {
     o_.gates = simple ? o_.out : empty(Dims{steps_.total, gates_row_}, in_.x.dtype(), "rnn");
     if (cell_ == Cell::Lstm) o_.cells = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
     if (cell_ == Cell::Gru) o_.recurrent = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
-    const int64_t inputs = in_.x.size(1);
-    multiply(steps_.total, gates_of(cell_) * hidden_, inputs, {in_.x, 0, inputs, 1}, {in_.w_ih, 0, 1, inputs}, {o_.gates, 0, gates_row_, 1},
-             false, input_bias(cell_, in_, hidden_));
+    bias_ = input_bias(cell_, in_, hidden_);
+    joint_ = joins_input(steps_, in_.w_ih);
+    if (!joint_) {
+      multiply(steps_.total, gates_of(cell_) * hidden_, inputs_, {in_.x, 0, inputs_, 1}, {in_.w_ih, 0, 1, inputs_},
+               {o_.gates, 0, gates_row_, 1}, false, bias_);
+    }
     run_steps();
     o_.hn = empty(in_.h0.sizes(), in_.x.dtype(), "rnn");
     gather_last(steps_, o_.out, o_.hn);
@@ -204,26 +240,32 @@ class Forward {
   void run_steps() {
     if (steps_.segments.size() == 1) return run_single();  // nothing to gain from packing
     const Packed<T> weight(in_.w_hh, 1, width_, width_, hidden_, gates_of(cell_));
+    const Packed<T> input(in_.w_ih, 1, inputs_, inputs_, joint_ ? hidden_ : 0, gates_of(cell_));
     if (in_.w_hr.defined()) {
       for (const Segment& s : steps_.segments) {
-        run_segment(s, weight);
+        run_segment(s, input, weight);
         project(s);
       }
       return;
     }
     over_samples(steps_, weight.buffer, [&](int64_t first, int64_t last) {
-      for (const Segment& s : steps_.segments) run_segment(clip(s, first, last), weight);
+      for (const Segment& s : steps_.segments) run_segment(clip(s, first, last), input, weight);
     });
   }
 
-  void run_segment(const Segment& s, const Packed<T>& weight) {
-    over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * width_, [&](int64_t first, int64_t last) {
+  void run_segment(const Segment& s, const Packed<T>& input, const Packed<T>& weight) {
+    over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * (width_ + (joint_ ? inputs_ : 0)), [&](int64_t first, int64_t last) {
       // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
       const int64_t step = s.whole <= kFewRows ? last - first : kernels::matmul::gemm_table<T>().nr;
       for (int64_t u = first; u < last; u += step) {
         const int64_t units = std::min(step, last - u);
-        for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
-        activate(s, u, units);
+        const CellStep<T> cell = cell_step(s, u, units);
+        const Ahead ahead = touched(cell);
+        for (int64_t g = 0; g < gates_of(cell_); ++g) {
+          if (joint_) input_product(s, input, g, u, units);
+          add_product(s, weight, g, u, units, g == 0 ? ahead.get() : ReadAhead{});
+        }
+        activate(cell);
       }
     });
   }
@@ -238,13 +280,29 @@ class Forward {
       multiply(s.rows, hidden_, width_, {in_.h0, 0, width_, 1}, {in_.w_hh, 2 * hidden_ * width_, 1, width_}, {o_.recurrent, 0, hidden_, 1},
                false, bias);
     }
-    activate(s, 0, hidden_);
+    activate(cell_step(s, 0, hidden_));
     project(s);
   }
 
   const T* prev_hidden(const Segment& s) const { return s.prev < 0 ? at<T>(in_.h0, s.sample * width_) : at<T>(o_.out, s.prev * width_); }
 
-  void add_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units) {
+  void input_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units) {
+    Product<T>{s.rows,
+               inputs_,
+               units,
+               at<T>(in_.x, s.row * inputs_),
+               inputs_,
+               weight.panel_at(gate, u),
+               weight.panel,
+               at<T>(o_.gates, s.row * gates_row_ + gate * hidden_ + u),
+               gates_row_,
+               false,
+               at<T>(bias_, gate * hidden_ + u),
+               s.whole <= kFewRows}
+        .run();
+  }
+
+  void add_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units, const ReadAhead& next) {
     const bool apart = cell_ == Cell::Gru && gate == 2;
     Product<T>{s.rows,
                width_,
@@ -257,13 +315,13 @@ class Forward {
                apart ? hidden_ : gates_row_,
                !apart,
                apart ? at<T>(in_.b_hh, 2 * hidden_ + u) : nullptr,
-               s.whole <= kFewRows}
+               s.whole <= kFewRows,
+               next}
         .run();
   }
 
-  void activate(const Segment& s, int64_t u, int64_t units) {
+  CellStep<T> cell_step(const Segment& s, int64_t u, int64_t units) const {
     const Tensor& hidden = in_.w_hr.defined() ? o_.unprojected : o_.out;
-    const CellTable<T>& t = cells<T>();
     CellStep<T> c{};
     c.rows = s.rows, c.units = units;
     c.gates = at<T>(o_.gates, s.row * gates_row_ + u), c.gates_row = gates_row_, c.gate_step = hidden_;
@@ -273,6 +331,20 @@ class Forward {
     c.prev_row = hidden_;
     if (cell_ == Cell::Gru) c.prev = prev_hidden(s) + u;
     if (cell_ == Cell::Lstm) c.prev = s.prev < 0 ? at<T>(in_.c0, s.sample * hidden_ + u) : at<T>(o_.cells, s.prev * hidden_ + u);
+    return c;
+  }
+
+  // Of a cell, what the products before it do not touch.
+  static Ahead touched(const CellStep<T>& c) {
+    Ahead a;
+    if (c.hidden != c.gates) a.add(c.hidden, c.hidden_row, c.rows, c.units);
+    a.add(c.cell, c.cell_row, c.rows, c.units);
+    a.add(c.prev, c.prev_row, c.rows, c.units);
+    return a;
+  }
+
+  void activate(const CellStep<T>& c) const {
+    const CellTable<T>& t = cells<T>();
     (cell_ == Cell::Tanh ? t.tanh : cell_ == Cell::Relu ? t.relu : cell_ == Cell::Lstm ? t.lstm : t.gru)(c);
   }
 
@@ -285,7 +357,9 @@ class Forward {
   Cell cell_;
   const Steps& steps_;
   const Inputs& in_;
-  int64_t hidden_, width_, gates_row_ = 0;
+  int64_t inputs_, hidden_, width_, gates_row_ = 0;
+  bool joint_ = false;
+  Tensor bias_;
   Outputs o_;
 };
 
@@ -300,11 +374,13 @@ class Reverse {
         in_(in),
         saved_(saved),
         grad_out_(grad_out),
+        inputs_(in.x.size(1)),
         hidden_(in.w_hh.size(0) / gates_of(cell)),
         width_(in.w_hh.size(1)),
         columns_(gates_of(cell) * hidden_),
         row_(padded(columns_)),
-        rest_row_(padded(hidden_)) {}
+        rest_row_(padded(hidden_)),
+        grad_row_(grad_out.defined() && grad_out.size(0) == steps.total ? width_ : 0) {}
 
   Gradients run(const Tensor& grad_hn, const Tensor& grad_cn, const Needs& needs) {
     const DType dtype = in_.x.dtype();
@@ -315,11 +391,18 @@ class Reverse {
     if (cell_ == Cell::Lstm) g.c0 = grad_cn.defined() ? clone(grad_cn) : zeros(in_.c0.sizes(), dtype);
     state_ = g.h0;
     grad_cell_ = g.c0;
+    needs_state_ = needs.h0;
+    if (needs.x) g.x = empty(in_.x.sizes(), dtype, "rnn");
+    const bool joint = needs.x && !in_.w_hr.defined() && joins_input(steps_, in_.w_ih);
+    if (joint) grad_x_ = g.x;
     if (in_.w_hr.defined()) {
       run_projected();
       if (needs.w_hr) g.w_hr = projection_gradient();
     } else {
       run_steps();
+    }
+    if (needs.x && !joint) {
+      multiply(steps_.total, inputs_, columns_, {grad_gates_, 0, row_, 1}, {in_.w_ih, 0, inputs_, 1}, {g.x, 0, inputs_, 1}, false);
     }
     finish(g, needs);
     return g;
@@ -330,19 +413,32 @@ class Reverse {
   // units, need no other unit's result: one parallel region per step.
   void run_steps() {
     const Packed<T> weight(in_.w_hh, width_, 1, columns_, width_, 1);
+    const Packed<T> input(in_.w_ih, inputs_, 1, columns_, grad_x_.defined() ? inputs_ : 0, 1);
     over_samples(steps_, weight.buffer, [&](int64_t begin, int64_t end) {
       Segment later{};
       for (size_t i = steps_.segments.size(); i-- > 0;) {
         const Segment s = clip(steps_.segments[i], begin, end);
-        over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) {
-          if (later.rows) to_state(later, weight, first, last - first);
-          differentiate(s, first, last - first, state_, s.sample, grad_out_);
-        });
+        over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { step(s, later, weight, first, last); });
+        if (grad_x_.defined()) to_input(s, input);
         later = s;
       }
+      if (!needs_state_) return;
       over_units<T>(width_, later.rows * columns_ * width_,
-                    [&](int64_t first, int64_t last) { to_state(later, weight, first, last - first); });
+                    [&](int64_t first, int64_t last) { to_state(later, weight, first, last - first, {}); });
     });
+  }
+
+  // A panel of the state's gradient, then the cells that need it, while it is in cache. Few rows are better served by long
+  // products.
+  void step(const Segment& s, const Segment& later, const Packed<T>& weight, int64_t first, int64_t last) {
+    const int64_t width = s.whole <= kFewRows ? last - first : kernels::matmul::gemm_table<T>().nr;
+    for (int64_t u = first; u < last; u += width) {
+      const int64_t units = std::min(width, last - u);
+      const CellGradient<T> cell = cell_gradient(s, u, units, state_, s.sample, grad_out_);
+      const Ahead ahead = touched(cell);
+      if (later.rows) to_state(later, weight, u, units, ahead.get());
+      differentiate(cell);
+    }
   }
 
   void run_projected() {
@@ -351,19 +447,21 @@ class Reverse {
     const Tensor part = empty(Dims{steps_.batch, hidden_}, in_.x.dtype(), "rnn");
     for (size_t i = steps_.segments.size(); i-- > 0;) {
       const Segment& s = steps_.segments[i];
-      const int64_t n = s.rows * width_;
-      T* sum = at<T>(grad_hidden_, s.row * width_);
-      const T* later = at<T>(state_, s.sample * width_);
-      for (int64_t j = 0; j < n; ++j) sum[j] = later[j] + (grad_out_.defined() ? at<T>(grad_out_, s.row * width_)[j] : T(0));
+      for (int64_t r = 0; r < s.rows; ++r) {
+        T* sum = at<T>(grad_hidden_, (s.row + r) * width_);
+        const T* later = at<T>(state_, (s.sample + r) * width_);
+        const T* grad = at<T>(grad_out_, (s.row + r) * grad_row_);
+        for (int64_t j = 0; j < width_; ++j) sum[j] = later[j] + (grad ? grad[j] : T(0));
+      }
       multiply(s.rows, hidden_, width_, {grad_hidden_, s.row * width_, width_, 1}, {in_.w_hr, 0, hidden_, 1}, {part, 0, hidden_, 1}, false);
       over_units<T>(hidden_, s.rows * columns_,
-                    [&](int64_t first, int64_t last) { differentiate(s, first, last - first, part, 0, Tensor()); });
-      over_units<T>(width_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { to_state(s, weight, first, last - first); });
+                    [&](int64_t first, int64_t last) { differentiate(cell_gradient(s, first, last - first, part, 0, Tensor())); });
+      over_units<T>(width_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { to_state(s, weight, first, last - first, {}); });
     }
   }
 
-  void differentiate(const Segment& s, int64_t u, int64_t units, const Tensor& state, int64_t state_first, const Tensor& grad) {
-    const CellTable<T>& t = cells<T>();
+  CellGradient<T> cell_gradient(const Segment& s, int64_t u, int64_t units, const Tensor& state, int64_t state_first,
+                                const Tensor& grad) const {
     const bool simple = gates_of(cell_) == 1;
     const int64_t gates_row = simple ? hidden_ : row_;
     CellGradient<T> c{};
@@ -374,11 +472,31 @@ class Reverse {
     c.prev_row = hidden_;
     if (cell_ == Cell::Gru) c.prev = s.prev < 0 ? at<T>(in_.h0, s.sample * hidden_ + u) : at<T>(saved_.out, s.prev * hidden_ + u);
     if (cell_ == Cell::Lstm) c.prev = s.prev < 0 ? at<T>(in_.c0, s.sample * hidden_ + u) : at<T>(saved_.cells, s.prev * hidden_ + u);
-    c.grad = at<T>(grad, s.row * hidden_ + u), c.grad_row = hidden_;
+    c.grad = at<T>(grad, s.row * grad_row_ + u), c.grad_row = grad_row_;
     c.state = at<T>(state, state_first * hidden_ + u), c.state_row = hidden_;
     c.grad_cell = at<T>(grad_cell_, s.sample * hidden_ + u), c.grad_cell_row = hidden_;
     c.out = at<T>(grad_gates_, s.row * row_ + u), c.out_row = row_;
     c.out_recurrent = at<T>(grad_rest_, s.row * rest_row_ + u), c.out_recurrent_row = rest_row_;
+    return c;
+  }
+
+  // Of a cell, what the product before it does not touch.
+  Ahead touched(const CellGradient<T>& c) const {
+    Ahead a;
+    for (int64_t g = 0; g < gates_of(cell_); ++g) {
+      a.add(c.gates + g * c.gate_step, c.gates_row, c.rows, c.units);
+      a.add(c.out + g * c.gate_step, c.out_row, c.rows, c.units);
+    }
+    a.add(c.recurrent, c.recurrent_row, c.rows, c.units);
+    a.add(c.prev, c.prev_row, c.rows, c.units);
+    a.add(c.cell, c.cell_row, c.rows, c.units);
+    a.add(c.out_recurrent, c.out_recurrent_row, c.rows, c.units);
+    if (grad_row_ > 0) a.add(c.grad, c.grad_row, c.rows, c.units);
+    return a;
+  }
+
+  void differentiate(const CellGradient<T>& c) const {
+    const CellTable<T>& t = cells<T>();
     (cell_ == Cell::Tanh   ? t.tanh_gradient
      : cell_ == Cell::Relu ? t.relu_gradient
      : cell_ == Cell::Lstm ? t.lstm_gradient
@@ -386,21 +504,36 @@ class Reverse {
   }
 
   // state (+)= gradient of the gates times the recurrent weight.
-  void to_state(const Segment& s, const Packed<T>& weight, int64_t u, int64_t units) {
+  void to_state(const Segment& s, const Packed<T>& weight, int64_t u, int64_t units, const ReadAhead& next) const {
     const bool gru = cell_ == Cell::Gru;
     Product<T> p{s.rows,       gru ? 2 * hidden_ : columns_,
                  units,        at<T>(grad_gates_, s.row * row_),
                  row_,         weight.panel_at(0, u),
                  weight.panel, at<T>(state_, s.sample * width_ + u),
                  width_,       gru,
-                 nullptr,      s.whole <= kFewRows};
+                 nullptr,      s.whole <= kFewRows,
+                 next};
     p.run();
     if (!gru) return;
+    p.next = {};
     p.b += p.k * kernels::matmul::gemm_table<T>().nr;
     p.k = hidden_;
     p.a = at<T>(grad_rest_, s.row * rest_row_);
     p.a_row = rest_row_;
     p.run();
+  }
+
+  // The gradient of the input while that of the gates is in cache.
+  void to_input(const Segment& s, const Packed<T>& weight) const {
+    over_units<T>(inputs_, s.rows * columns_ * inputs_, [&](int64_t first, int64_t last) {
+      Product<T>{s.rows,       columns_,
+                 last - first, at<T>(grad_gates_, s.row * row_),
+                 row_,         weight.panel_at(0, first),
+                 weight.panel, at<T>(grad_x_, s.row * inputs_ + first),
+                 inputs_,      false,
+                 nullptr,      s.whole <= kFewRows}
+          .run();
+    });
   }
 
   Tensor projection_gradient() const {
@@ -409,22 +542,20 @@ class Reverse {
     return out;
   }
 
-  // Everything that does not take part in the recurrence, as one product each.
+  // What does not take part in the recurrence.
   void finish(Gradients& g, const Needs& needs) const {
     const DType dtype = in_.x.dtype();
-    const int64_t inputs = in_.x.size(1), total = steps_.total;
-    if (needs.x) {
-      g.x = empty(in_.x.sizes(), dtype, "rnn");
-      multiply(total, inputs, columns_, {grad_gates_, 0, row_, 1}, {in_.w_ih, 0, inputs, 1}, {g.x, 0, inputs, 1}, false);
-    }
+    const int64_t total = steps_.total;
     const bool gru = cell_ == Cell::Gru;
-    const auto made = [&](bool needed, const Tensor& like) { return !needed ? Tensor() : total ? empty(like.sizes(), dtype, "rnn") : zeros(like.sizes(), dtype); };
+    const auto made = [&](bool needed, const Tensor& like) {
+      return !needed ? Tensor() : total ? empty(like.sizes(), dtype, "rnn") : zeros(like.sizes(), dtype);
+    };
     g.w_ih = made(needs.w_ih, in_.w_ih), g.w_hh = made(needs.w_hh, in_.w_hh);
     const bool biases = needs.b_ih || needs.b_hh;
     g.b_ih = made(biases, in_.b_ih), g.b_hh = made(biases, in_.b_hh);  // each becomes the gradient of a tensor of its own
     if (!biases && !needs.w_ih && !needs.w_hh) return;
     weight_gradients({grad_gates_, grad_rest_, row_, rest_row_, total, columns_, gru ? 2 * hidden_ : columns_},
-                     {{RowRun{in_.x, 0, total}, {}}, inputs, g.w_ih, g.b_ih}, {states_before(), width_, g.w_hh, g.b_hh});
+                     {{RowRun{in_.x, 0, total}, {}}, inputs_, g.w_ih, g.b_ih}, {states_before(), width_, g.w_hh, g.b_hh});
   }
 
   // The state before each row: where all samples run through all steps, rows of the output and those of h0.
@@ -451,8 +582,9 @@ class Reverse {
   const Inputs& in_;
   const Outputs& saved_;
   const Tensor& grad_out_;
-  int64_t hidden_, width_, columns_, row_, rest_row_;
-  Tensor grad_gates_, grad_rest_, grad_hidden_, state_, grad_cell_;
+  int64_t inputs_, hidden_, width_, columns_, row_, rest_row_, grad_row_;
+  bool needs_state_ = true;
+  Tensor grad_gates_, grad_rest_, grad_hidden_, state_, grad_cell_, grad_x_;
 };
 
 }  // namespace

@@ -203,7 +203,7 @@ void column_sums(const ColumnSums<T>& s) {
 
 template <class T>
 constexpr CellTable<T> make_table() {
-  return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,     &simple_gradient<T, Tanh<T>>,
+  return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,      &simple_gradient<T, Tanh<T>>,
           &simple_gradient<T, Relu<T>>, &lstm_gradient<T>,   &gru_gradient<T>, &few_rows<T>, &column_sums<T>};
 }
 
