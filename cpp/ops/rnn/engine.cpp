@@ -56,14 +56,14 @@ struct Packed {
   Packed(const Tensor& w, int64_t b_row, int64_t b_col, int64_t rows, int64_t columns, int64_t parts) : k(rows), n(columns) {
     const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
     panel = k * t.nr;
-    const int64_t per_part = ceil_div(n, t.nr) * panel;
-    buffer = empty(Dims{parts * per_part}, w.dtype(), "rnn");
-    parallel_for(parts * ceil_div(n, t.nr), std::max<int64_t>(1, kParallelWork / 4 / panel), [&](int64_t begin, int64_t end) {
-      const int64_t panels = ceil_div(n, t.nr);
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t column = i % panels * t.nr;
-        t.pack_b(buffer.data<T>() + i * panel, panel, w.data<T>() + (i / panels * n + column) * b_col, w.dtype(), b_row, b_col, k,
-                 std::min<int64_t>(t.nr, n - column));
+    const int64_t panels = ceil_div(n, t.nr);
+    buffer = empty(Dims{parts * panels * panel}, w.dtype(), "rnn");
+    parallel_for(parts * panels, std::max<int64_t>(1, kParallelWork / 4 / std::max<int64_t>(panel, 1)), [&](int64_t begin, int64_t end) {
+      while (begin < end) {
+        const int64_t part = begin / panels, stop = std::min(end, (part + 1) * panels), column = begin % panels * t.nr;
+        t.pack_b(buffer.data<T>() + begin * panel, panel, w.data<T>() + (part * n + column) * b_col, w.dtype(), b_row, b_col, k,
+                 std::min((stop - begin) * t.nr, n - column));
+        begin = stop;
       }
     });
   }
@@ -120,16 +120,21 @@ class Ahead {
   // A block of a matrix, nothing if `p` is null.
   template <class T>
   void add(const T* p, int64_t row, int64_t rows, int64_t columns) {
-    constexpr int64_t kLine = 64;
     const int64_t step = row * static_cast<int64_t>(sizeof(T)), lines = ceil_div(columns * static_cast<int64_t>(sizeof(T)), kLine);
     if (!p || rows == 0) return;
     blocks_[count_] = {reinterpret_cast<const char*>(p), step, rows, kLine - (rows - 1) * step, rows * lines};
     if (count_ > 0) blocks_[count_ - 1].after = &blocks_[count_];
     ++count_;
   }
+  // Elements one after the other.
+  template <class T>
+  void add_run(const T* p, int64_t count) {
+    add(p, kLine / static_cast<int64_t>(sizeof(T)), ceil_div(count * static_cast<int64_t>(sizeof(T)), kLine), 1);
+  }
   ReadAhead get() const { return blocks_[0]; }
 
  private:
+  static constexpr int64_t kLine = 64;
   static constexpr size_t kMost = 12;  // GRU's derivative: 2 x 3 gates and 4 blocks
   std::array<ReadAhead, kMost> blocks_{};
   size_t count_ = 0;
@@ -243,24 +248,31 @@ class Forward {
     const Packed<T> input(in_.w_ih, 1, inputs_, inputs_, joint_ ? hidden_ : 0, gates_of(cell_));
     if (in_.w_hr.defined()) {
       for (const Segment& s : steps_.segments) {
-        run_segment(s, input, weight);
+        run_segment(s, {}, input, weight);
         project(s);
       }
       return;
     }
+    const std::vector<Segment>& all = steps_.segments;
     over_samples(steps_, weight.buffer, [&](int64_t first, int64_t last) {
-      for (const Segment& s : steps_.segments) run_segment(clip(s, first, last), input, weight);
+      for (size_t i = 0; i < all.size(); ++i) {
+        run_segment(clip(all[i], first, last), i + 1 < all.size() ? clip(all[i + 1], first, last) : Segment{}, input, weight);
+      }
     });
   }
 
-  void run_segment(const Segment& s, const Packed<T>& input, const Packed<T>& weight) {
+  void run_segment(const Segment& s, const Segment& next, const Packed<T>& input, const Packed<T>& weight) {
     over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * (width_ + (joint_ ? inputs_ : 0)), [&](int64_t first, int64_t last) {
       // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
       const int64_t step = s.whole <= kFewRows ? last - first : kernels::matmul::gemm_table<T>().nr;
       for (int64_t u = first; u < last; u += step) {
         const int64_t units = std::min(step, last - u);
         const CellStep<T> cell = cell_step(s, u, units);
-        const Ahead ahead = touched(cell);
+        Ahead ahead = touched(cell);
+        if (joint_ && next.rows > 0) {  // this panel's share of the next step's input
+          const int64_t share = next.rows * inputs_;
+          ahead.add_run(at<T>(in_.x, next.row * inputs_) + share * u / hidden_, share * (u + units) / hidden_ - share * u / hidden_);
+        }
         for (int64_t g = 0; g < gates_of(cell_); ++g) {
           if (joint_) input_product(s, input, g, u, units);
           add_product(s, weight, g, u, units, g == 0 ? ahead.get() : ReadAhead{});
