@@ -12,7 +12,9 @@ namespace pydl::kernels::rnn {
 template <class T>
 struct CellStep {
   int64_t rows, units;
-  T* gates;  // before the activations, and after them when the call returns
+  const T* sums;  // of the gates before the activations; may be `gates`
+  int64_t sums_row, sum_step;
+  T* gates;  // after the activations
   int64_t gates_row, gate_step;
   const T* recurrent;  // GRU: the recurrent part of the candidate
   int64_t recurrent_row;

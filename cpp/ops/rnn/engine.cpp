@@ -9,6 +9,7 @@
 #include "kernels/rnn/cells.h"
 #include "ops/copy/copy.h"
 #include "ops/matmul/gemm.h"
+#include "ops/matmul/workspace.h"
 #include "ops/pointwise/arithmetic.h"
 #include "ops/rnn/weights.h"
 
@@ -35,6 +36,8 @@ constexpr int64_t kPrivateSamples = 8;
 // From this many samples a step on, and for weights that stay in cache, the products with the input are part of the step:
 // their results are used while they are in cache.
 constexpr int64_t kJointSamples = 8;
+
+thread_local Workspace row_space, sum_space;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -111,6 +114,32 @@ struct Product {
                            p == 0 ? next : ReadAhead{}});
     }
   }
+};
+
+// Both weights of a layer as one, for rows [x | h]: for each panel of units the panels of its gates, and their biases.
+template <class T>
+struct JointWeights {
+  Tensor buffer, bias;
+  int64_t k = 0, inputs = 0, gates = 0, nr = kernels::matmul::gemm_table<T>().nr;
+
+  JointWeights(const Tensor& w_ih, const Tensor& w_hh, const Tensor& b, int64_t hidden)
+      : k(w_ih.size(1) + w_hh.size(1)), inputs(w_ih.size(1)), gates(w_hh.size(0) / hidden) {
+    const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
+    const int64_t panels = ceil_div(hidden, nr) * gates, width = k - inputs;
+    buffer = empty(Dims{panels * k * nr}, w_hh.dtype(), "rnn");
+    if (b.defined()) bias = zeros(Dims{panels * nr}, w_hh.dtype());
+    parallel_for(panels, std::max<int64_t>(1, kParallelWork / 4 / std::max<int64_t>(1, k * nr)), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t u = i / gates * nr, row = i % gates * hidden + u, units = std::min(nr, hidden - u);
+        T* out = buffer.data<T>() + i * k * nr;
+        t.pack_b(out, k * nr, at<T>(w_ih, row * inputs), w_ih.dtype(), 1, inputs, inputs, units);
+        t.pack_b(out + inputs * nr, k * nr, at<T>(w_hh, row * width), w_hh.dtype(), 1, width, width, units);
+        if (b.defined()) std::memcpy(at<T>(bias, i * nr), at<T>(b, row), static_cast<size_t>(units) * sizeof(T));
+      }
+    });
+  }
+  const T* panel_at(int64_t gate, int64_t unit) const { return at<T>(buffer, (unit / nr * gates + gate) * k * nr); }
+  const T* bias_at(int64_t gate, int64_t unit) const { return at<T>(bias, (unit / nr * gates + gate) * nr); }
 };
 
 // What a cell will touch, fetched during the product before it: short runs of rows far apart, which the processor's own
@@ -244,42 +273,81 @@ class Forward {
  private:
   void run_steps() {
     if (steps_.segments.size() == 1) return run_single();  // nothing to gain from packing
+    if (joint_) return run_joint();
     const Packed<T> weight(in_.w_hh, 1, width_, width_, hidden_, gates_of(cell_));
-    const Packed<T> input(in_.w_ih, 1, inputs_, inputs_, joint_ ? hidden_ : 0, gates_of(cell_));
     if (in_.w_hr.defined()) {
       for (const Segment& s : steps_.segments) {
-        run_segment(s, {}, input, weight);
+        run_segment(s, weight);
         project(s);
       }
       return;
     }
-    const std::vector<Segment>& all = steps_.segments;
     over_samples(steps_, weight.buffer, [&](int64_t first, int64_t last) {
-      for (size_t i = 0; i < all.size(); ++i) {
-        run_segment(clip(all[i], first, last), i + 1 < all.size() ? clip(all[i + 1], first, last) : Segment{}, input, weight);
-      }
+      for (const Segment& s : steps_.segments) run_segment(clip(s, first, last), weight);
     });
   }
 
-  void run_segment(const Segment& s, const Segment& next, const Packed<T>& input, const Packed<T>& weight) {
-    over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * (width_ + (joint_ ? inputs_ : 0)), [&](int64_t first, int64_t last) {
+  void run_segment(const Segment& s, const Packed<T>& weight) {
+    over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * width_, [&](int64_t first, int64_t last) {
       // One panel of each gate, then the cell while they are in cache. Few rows are better served by long products.
       const int64_t step = s.whole <= kFewRows ? last - first : kernels::matmul::gemm_table<T>().nr;
       for (int64_t u = first; u < last; u += step) {
         const int64_t units = std::min(step, last - u);
-        const CellStep<T> cell = cell_step(s, u, units);
-        Ahead ahead = touched(cell);
-        if (joint_ && next.rows > 0) {  // this panel's share of the next step's input
-          const int64_t share = next.rows * inputs_;
-          ahead.add_run(at<T>(in_.x, next.row * inputs_) + share * u / hidden_, share * (u + units) / hidden_ - share * u / hidden_);
-        }
-        for (int64_t g = 0; g < gates_of(cell_); ++g) {
-          if (joint_) input_product(s, input, g, u, units);
-          add_product(s, weight, g, u, units, g == 0 ? ahead.get() : ReadAhead{});
-        }
-        activate(cell);
+        for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
+        activate(cell_step(s, u, units));
       }
     });
+  }
+
+  void run_joint() {
+    const JointWeights<T> weight(in_.w_ih, in_.w_hh, bias_, hidden_);
+    const std::vector<Segment>& all = steps_.segments;
+    const auto range = [&](int64_t first, int64_t last) {
+      T* rows = row_space.get<T>((last - first) * padded(weight.k));
+      for (size_t i = 0; i < all.size(); ++i) {
+        const Segment s = clip(all[i], first, last), next = i + 1 < all.size() ? clip(all[i + 1], first, last) : Segment{};
+        join_rows(s, rows, padded(weight.k));
+        over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * weight.k, [&](int64_t begin, int64_t end) {
+          for (int64_t u = begin; u < end; u += weight.nr) run_panel(s, next, weight, rows, u);
+        });
+        project(s);
+      }
+    };
+    in_.w_hr.defined() ? range(0, steps_.batch) : over_samples(steps_, in_.w_hh, range);
+  }
+
+  // [x | h before] of a step.
+  void join_rows(const Segment& s, T* rows, int64_t row) const {
+    const T *x = at<T>(in_.x, s.row * inputs_), *h = prev_hidden(s);
+    for (int64_t r = 0; r < s.rows; ++r, rows += row) {
+      std::copy_n(x + r * inputs_, inputs_, rows);
+      std::copy_n(h + r * width_, width_, rows + inputs_);
+    }
+  }
+
+  // One panel of units: the sums of all its gates, then the cell while they are in cache.
+  void run_panel(const Segment& s, const Segment& next, const JointWeights<T>& weight, const T* rows, int64_t u) {
+    const bool gru = cell_ == Cell::Gru;
+    const int64_t nr = weight.nr, units = std::min(nr, hidden_ - u), width = gates_of(cell_) * nr, row = padded(weight.k);
+    CellStep<T> cell = cell_step(s, u, units);
+    T* sums = sum_space.get<T>(s.rows * width);
+    cell.sums = sums, cell.sums_row = width, cell.sum_step = nr;
+    Ahead ahead = touched(cell);
+    const int64_t share = next.rows * inputs_, from = share * u / hidden_;  // of the next step's input
+    ahead.add_run(at<T>(in_.x, next.row * inputs_) + from, share * (u + units) / hidden_ - from);
+    const bool few = s.whole <= kFewRows;
+    Product<T> p{s.rows, weight.k, gru ? 2 * nr : width, rows, row,        weight.panel_at(0, u), weight.k * nr, sums,
+                 width,  false,    weight.bias_at(0, u), few,  ahead.get()};
+    p.run();
+    if (gru) {  // the reset gate stands between the two products of the candidate
+      p.next = {};
+      p.k = inputs_, p.columns = nr, p.b = weight.panel_at(2, u), p.c = sums + 2 * nr, p.bias = weight.bias_at(2, u);
+      p.run();
+      p.k = width_, p.columns = units, p.a = rows + inputs_, p.b += inputs_ * nr;
+      p.c = at<T>(o_.recurrent, s.row * hidden_ + u), p.c_row = hidden_, p.bias = at<T>(in_.b_hh, 2 * hidden_ + u);
+      p.run();
+    }
+    activate(cell);
   }
 
   void run_single() {
@@ -298,23 +366,7 @@ class Forward {
 
   const T* prev_hidden(const Segment& s) const { return s.prev < 0 ? at<T>(in_.h0, s.sample * width_) : at<T>(o_.out, s.prev * width_); }
 
-  void input_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units) {
-    Product<T>{s.rows,
-               inputs_,
-               units,
-               at<T>(in_.x, s.row * inputs_),
-               inputs_,
-               weight.panel_at(gate, u),
-               weight.panel,
-               at<T>(o_.gates, s.row * gates_row_ + gate * hidden_ + u),
-               gates_row_,
-               false,
-               at<T>(bias_, gate * hidden_ + u),
-               s.whole <= kFewRows}
-        .run();
-  }
-
-  void add_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units, const ReadAhead& next) {
+  void add_product(const Segment& s, const Packed<T>& weight, int64_t gate, int64_t u, int64_t units) {
     const bool apart = cell_ == Cell::Gru && gate == 2;
     Product<T>{s.rows,
                width_,
@@ -327,8 +379,7 @@ class Forward {
                apart ? hidden_ : gates_row_,
                !apart,
                apart ? at<T>(in_.b_hh, 2 * hidden_ + u) : nullptr,
-               s.whole <= kFewRows,
-               next}
+               s.whole <= kFewRows}
         .run();
   }
 
@@ -337,6 +388,7 @@ class Forward {
     CellStep<T> c{};
     c.rows = s.rows, c.units = units;
     c.gates = at<T>(o_.gates, s.row * gates_row_ + u), c.gates_row = gates_row_, c.gate_step = hidden_;
+    c.sums = c.gates, c.sums_row = c.gates_row, c.sum_step = c.gate_step;
     c.recurrent = at<T>(o_.recurrent, s.row * hidden_ + u), c.recurrent_row = hidden_;
     c.cell = at<T>(o_.cells, s.row * hidden_ + u), c.cell_row = hidden_;
     c.hidden = at<T>(hidden, s.row * hidden_ + u), c.hidden_row = hidden_;
@@ -346,10 +398,13 @@ class Forward {
     return c;
   }
 
-  // Of a cell, what the products before it do not touch.
-  static Ahead touched(const CellStep<T>& c) {
+  // What a cell reads and writes besides the sums.
+  Ahead touched(const CellStep<T>& c) const {
     Ahead a;
-    if (c.hidden != c.gates) a.add(c.hidden, c.hidden_row, c.rows, c.units);
+    for (int64_t g = 0; g < gates_of(cell_) && c.hidden != c.gates; ++g) {
+      a.add(c.gates + g * c.gate_step, c.gates_row, c.rows, c.units);
+    }
+    a.add(c.hidden, c.hidden_row, c.rows, c.units);
     a.add(c.cell, c.cell_row, c.rows, c.units);
     a.add(c.prev, c.prev_row, c.rows, c.units);
     return a;

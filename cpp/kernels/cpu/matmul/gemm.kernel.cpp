@@ -250,7 +250,6 @@ void pack_b_transposed(T* out, int64_t panel, const T* b, int64_t b_col, int64_t
 #pragma GCC unroll 16
         for (int i = 0; i < L; ++i) {
           r[i] = i >= cols ? V<T>{} : rows == L ? load(base + i * b_col + p) : load_part(base + i * b_col + p, rows);
-          __builtin_prefetch(base + (i + L) * b_col + p);  // the next columns: runs too many to be followed by the processor
         }
         transpose<L>(r);
 #pragma GCC unroll 16

@@ -47,7 +47,7 @@ struct Relu {
 template <class T, class Activation>
 void simple(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
-    const Vec<T> y = Activation::f(get(s.gates + r * s.gates_row + u, n));
+    const Vec<T> y = Activation::f(get(s.sums + r * s.sums_row + u, n));
     put(s.hidden + r * s.hidden_row + u, y, n);
   });
 }
@@ -70,9 +70,10 @@ void simple_gradient(const CellGradient<T>& s) {
 template <class T>
 void lstm(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
+    const T* x = s.sums + r * s.sums_row + u;
     T* g = s.gates + r * s.gates_row + u;
-    const Vec<T> in = sigmoid(get(g, n)), forget = sigmoid(get(g + s.gate_step, n));
-    const Vec<T> candidate = tanh(get(g + 2 * s.gate_step, n)), out = sigmoid(get(g + 3 * s.gate_step, n));
+    const Vec<T> in = sigmoid(get(x, n)), forget = sigmoid(get(x + s.sum_step, n));
+    const Vec<T> candidate = tanh(get(x + 2 * s.sum_step, n)), out = sigmoid(get(x + 3 * s.sum_step, n));
     const Vec<T> cell = mul_add(forget, get(s.prev + r * s.prev_row + u, n), in * candidate);
     put(g, in, n);
     put(g + s.gate_step, forget, n);
@@ -105,10 +106,11 @@ void lstm_gradient(const CellGradient<T>& s) {
 template <class T>
 void gru(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
+    const T* x = s.sums + r * s.sums_row + u;
     T* g = s.gates + r * s.gates_row + u;
-    const Vec<T> reset = sigmoid(get(g, n)), update = sigmoid(get(g + s.gate_step, n));
+    const Vec<T> reset = sigmoid(get(x, n)), update = sigmoid(get(x + s.sum_step, n));
     const Vec<T> recurrent = get(s.recurrent + r * s.recurrent_row + u, n);
-    const Vec<T> candidate = tanh(mul_add(reset, recurrent, get(g + 2 * s.gate_step, n)));
+    const Vec<T> candidate = tanh(mul_add(reset, recurrent, get(x + 2 * s.sum_step, n)));
     const Vec<T> before = get(s.prev + r * s.prev_row + u, n);
     put(g, reset, n);
     put(g + s.gate_step, update, n);
