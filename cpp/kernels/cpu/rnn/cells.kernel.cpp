@@ -66,14 +66,22 @@ void simple_gradient(const CellGradient<T>& s) {
   });
 }
 
+// The sigmoid to some units in the last place, cheaper than the one that is exact to one: 1 + e^-x is rounded before
+// its reciprocal. Below the bound the gate is shut in any case; the reciprocal of an infinity would be NaN.
+template <class T>
+PYDL_INLINE Vec<T> gate(Vec<T> x) {
+  constexpr T shut = sizeof(T) == 4 ? 80 : 700;
+  return reciprocal(T(1) + exp_inside(clamp_keeping_nan(-x, ExpConstants<T>::lowest, shut)));
+}
+
 // Gates in the order input, forget, candidate, output.
 template <class T>
 void lstm(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
     const T* x = s.sums + r * s.sums_row + u;
     T* g = s.gates + r * s.gates_row + u;
-    const Vec<T> in = sigmoid(get(x, n)), forget = sigmoid(get(x + s.sum_step, n));
-    const Vec<T> candidate = tanh(get(x + 2 * s.sum_step, n)), out = sigmoid(get(x + 3 * s.sum_step, n));
+    const Vec<T> in = gate(get(x, n)), forget = gate(get(x + s.sum_step, n));
+    const Vec<T> candidate = tanh(get(x + 2 * s.sum_step, n)), out = gate(get(x + 3 * s.sum_step, n));
     const Vec<T> cell = mul_add(forget, get(s.prev + r * s.prev_row + u, n), in * candidate);
     put(g, in, n);
     put(g + s.gate_step, forget, n);
@@ -108,7 +116,7 @@ void gru(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
     const T* x = s.sums + r * s.sums_row + u;
     T* g = s.gates + r * s.gates_row + u;
-    const Vec<T> reset = sigmoid(get(x, n)), update = sigmoid(get(x + s.sum_step, n));
+    const Vec<T> reset = gate(get(x, n)), update = gate(get(x + s.sum_step, n));
     const Vec<T> recurrent = get(s.recurrent + r * s.recurrent_row + u, n);
     const Vec<T> candidate = tanh(mul_add(reset, recurrent, get(x + 2 * s.sum_step, n)));
     const Vec<T> before = get(s.prev + r * s.prev_row + u, n);
