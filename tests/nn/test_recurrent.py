@@ -198,6 +198,55 @@ def test_an_output_written_over_is_noticed():
         base.sum().backward()
 
 
+LONG = {
+    "padded": lambda x: x,
+    "packed": lambda x: ours.pack_padded_sequence(x, [*range(30, 14, -1)]),
+}
+
+
+def gradients(net, x, weight, create_graph):
+    """Of the outputs, weighted or just summed: by the kernels, or by the composition that has a graph of its own."""
+    out, state = net(x)
+    out = out.data if isinstance(out, ours.PackedSequence) else out
+    loss = out.sum() if weight is None else (out * weight.reshape(-1)[: out.numel()].reshape(out.shape)).sum()
+    last = state[1] if isinstance(state, tuple) else state
+    return pydl.autograd.grad(loss + (last * last).sum(), list(net.parameters()), create_graph=create_graph)
+
+
+@pytest.mark.parametrize("shape", LONG)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "cls, options", [(nn.RNN, {}), (nn.LSTM, {}), (nn.LSTM, {"proj_size": 9}), (nn.GRU, {}), (nn.GRU, {"bias": False})]
+)
+def test_long_batches_have_the_gradients_of_the_composition(cls, options, weighted, shape):
+    # More rows than a block of the weights' gradient takes, panels and strips that are not full.
+    pydl.manual_seed(0)
+    net = cls(11, 37, num_layers=2, bidirectional=True, **options)
+    x, weight = pydl.randn(30, 16, 11), pydl.randn(30, 16, 74) if weighted else None
+    double = cls(11, 37, num_layers=2, bidirectional=True, **options).double()
+    double.load_state_dict(net.state_dict())
+    wide = weight.double() if weighted else None
+    exact = gradients(double, LONG[shape](x.double()), wide, create_graph=True)
+    for a, b in zip(gradients(double, LONG[shape](x.double()), wide, create_graph=False), exact, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-10, atol=1e-10)
+    for a, b in zip(gradients(net, LONG[shape](x), weight, create_graph=False), exact, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.detach().numpy(), atol=1e-5 * float(abs(b).max()))
+
+
+@pytest.mark.parametrize("needed", ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"])
+@pytest.mark.parametrize("cls", [nn.LSTM, nn.GRU])
+def test_a_gradient_alone_is_that_of_all(cls, needed):
+    pydl.manual_seed(0)
+    net, x = cls(20, 40), pydl.randn(30, 16, 20)
+    net(x)[0].sum().backward()
+    expected = getattr(net, needed).grad
+    net.zero_grad()
+    for name, p in net.named_parameters():
+        p.requires_grad_(name == needed)
+    net(x)[0].sum().backward()
+    np.testing.assert_array_equal(getattr(net, needed).grad.numpy(), expected.numpy())
+
+
 def test_no_gradient_where_none_is_needed():
     net = nn.LSTM(2, 3)
     for name, p in net.named_parameters():

@@ -19,11 +19,12 @@ struct GemmOutput {
 };
 
 // Memory that the caller will read next, as runs of `count` lines that are `step` bytes apart, each run `jump` bytes after
-// the last line of the one before. A line is fetched with each step along k, at most `total` of them: the processor's own
-// prefetchers stop at the end of a page.
+// the last line of the one before. A line is fetched with each step along k, `total` of them, a multiple of `count`; then
+// those of `after`. The processor's own prefetchers stop at the end of a page.
 struct ReadAhead {
   const char* p;
   int64_t step, count, jump, total;
+  const ReadAhead* after = nullptr;
 };
 
 // c[m, n] (row stride c_row, column stride 1) from a[m, k] and b[k, n] (column stride 1 inside a panel).

@@ -12,7 +12,9 @@ namespace pydl::kernels::rnn {
 template <class T>
 struct CellStep {
   int64_t rows, units;
-  T* gates;  // before the activations, and after them when the call returns
+  const T* sums;  // of the gates before the activations; may be `gates`
+  int64_t sums_row, sum_step;
+  T* gates;  // after the activations
   int64_t gates_row, gate_step;
   const T* recurrent;  // GRU: the recurrent part of the candidate
   int64_t recurrent_row;
@@ -64,6 +66,16 @@ struct FewRows {
 };
 inline constexpr int64_t kFewRows = 3;
 
+// out[j] (+)= the sum over `rows` rows of x[row, j].
+template <class T>
+struct ColumnSums {
+  int64_t rows, columns;
+  const T* x;
+  int64_t x_row;
+  T* out;
+  bool add;
+};
+
 template <class T>
 struct CellTable {
   void (*tanh)(const CellStep<T>&);
@@ -75,9 +87,20 @@ struct CellTable {
   void (*lstm_gradient)(const CellGradient<T>&);
   void (*gru_gradient)(const CellGradient<T>&);
   void (*few_rows)(const FewRows<T>&);
+  void (*column_sums)(const ColumnSums<T>&);
 };
 
 PYDL_KERNEL(CellTable<float>, cells_f32);
 PYDL_KERNEL(CellTable<double>, cells_f64);
+
+// The kernels of an element type.
+template <class T>
+const CellTable<T>& cells() {
+  if constexpr (sizeof(T) == 4) {
+    return cells_f32();
+  } else {
+    return cells_f64();
+  }
+}
 
 }  // namespace pydl::kernels::rnn

@@ -1,6 +1,7 @@
 #include "ops/rnn/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/parallel.h"
@@ -8,14 +9,17 @@
 #include "kernels/rnn/cells.h"
 #include "ops/copy/copy.h"
 #include "ops/matmul/gemm.h"
+#include "ops/matmul/workspace.h"
 #include "ops/pointwise/arithmetic.h"
-#include "ops/reduce/reduce.h"
+#include "ops/rnn/weights.h"
 
 namespace pydl::rnn {
 
 using kernels::matmul::GemmBlock;
 using kernels::matmul::GemmTable;
+using kernels::matmul::ReadAhead;
 using kernels::rnn::CellGradient;
+using kernels::rnn::cells;
 using kernels::rnn::CellStep;
 using kernels::rnn::CellTable;
 using kernels::rnn::FewRows;
@@ -29,15 +33,11 @@ constexpr int64_t kParallelWork = int64_t{1} << 17;
 // weight that all of them read fits a core's L2 and the products keep enough rows. Else they share out the units of a step.
 constexpr int64_t kPrivateBytes = 1280 * 1024;
 constexpr int64_t kPrivateSamples = 8;
+// From this many samples a step on, and for weights that stay in cache, the products with the input are part of the step:
+// their results are used while they are in cache.
+constexpr int64_t kJointSamples = 8;
 
-template <class T>
-const CellTable<T>& cells() {
-  if constexpr (sizeof(T) == 4) {
-    return kernels::rnn::cells_f32();
-  } else {
-    return kernels::rnn::cells_f64();
-  }
-}
+thread_local Workspace row_space, sum_space;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -59,14 +59,14 @@ struct Packed {
   Packed(const Tensor& w, int64_t b_row, int64_t b_col, int64_t rows, int64_t columns, int64_t parts) : k(rows), n(columns) {
     const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
     panel = k * t.nr;
-    const int64_t per_part = ceil_div(n, t.nr) * panel;
-    buffer = empty(Dims{parts * per_part}, w.dtype(), "rnn");
-    parallel_for(parts * ceil_div(n, t.nr), std::max<int64_t>(1, kParallelWork / 4 / panel), [&](int64_t begin, int64_t end) {
-      const int64_t panels = ceil_div(n, t.nr);
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t column = i % panels * t.nr;
-        t.pack_b(buffer.data<T>() + i * panel, panel, w.data<T>() + (i / panels * n + column) * b_col, w.dtype(), b_row, b_col, k,
-                 std::min<int64_t>(t.nr, n - column));
+    const int64_t panels = ceil_div(n, t.nr);
+    buffer = empty(Dims{parts * panels * panel}, w.dtype(), "rnn");
+    parallel_for(parts * panels, std::max<int64_t>(1, kParallelWork / 4 / std::max<int64_t>(panel, 1)), [&](int64_t begin, int64_t end) {
+      while (begin < end) {
+        const int64_t part = begin / panels, stop = std::min(end, (part + 1) * panels), column = begin % panels * t.nr;
+        t.pack_b(buffer.data<T>() + begin * panel, panel, w.data<T>() + (part * n + column) * b_col, w.dtype(), b_row, b_col, k,
+                 std::min((stop - begin) * t.nr, n - column));
+        begin = stop;
       }
     });
   }
@@ -90,6 +90,7 @@ struct Product {
   bool add;
   const T* bias;
   bool few;  // rows in the whole problem: a thread's share must not choose differently
+  ReadAhead next = {};
 
   void run() const {
     const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
@@ -110,9 +111,62 @@ struct Product {
                            c,
                            c_row,
                            {T(1), T(add || p > 0 ? 1 : 0), p + depth >= k ? bias : nullptr, nullptr, false},
-                           {}});
+                           p == 0 ? next : ReadAhead{}});
     }
   }
+};
+
+// Both weights of a layer as one, for rows [x | h]: for each panel of units the panels of its gates, and their biases.
+template <class T>
+struct JointWeights {
+  Tensor buffer, bias;
+  int64_t k = 0, inputs = 0, gates = 0, nr = kernels::matmul::gemm_table<T>().nr;
+
+  JointWeights(const Tensor& w_ih, const Tensor& w_hh, const Tensor& b, int64_t hidden)
+      : k(w_ih.size(1) + w_hh.size(1)), inputs(w_ih.size(1)), gates(w_hh.size(0) / hidden) {
+    const GemmTable<T>& t = kernels::matmul::gemm_table<T>();
+    const int64_t panels = ceil_div(hidden, nr) * gates, width = k - inputs;
+    buffer = empty(Dims{panels * k * nr}, w_hh.dtype(), "rnn");
+    if (b.defined()) bias = zeros(Dims{panels * nr}, w_hh.dtype());
+    parallel_for(panels, std::max<int64_t>(1, kParallelWork / 4 / std::max<int64_t>(1, k * nr)), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t u = i / gates * nr, row = i % gates * hidden + u, units = std::min(nr, hidden - u);
+        T* out = buffer.data<T>() + i * k * nr;
+        t.pack_b(out, k * nr, at<T>(w_ih, row * inputs), w_ih.dtype(), 1, inputs, inputs, units);
+        t.pack_b(out + inputs * nr, k * nr, at<T>(w_hh, row * width), w_hh.dtype(), 1, width, width, units);
+        if (b.defined()) std::memcpy(at<T>(bias, i * nr), at<T>(b, row), static_cast<size_t>(units) * sizeof(T));
+      }
+    });
+  }
+  const T* panel_at(int64_t gate, int64_t unit) const { return at<T>(buffer, (unit / nr * gates + gate) * k * nr); }
+  const T* bias_at(int64_t gate, int64_t unit) const { return at<T>(bias, (unit / nr * gates + gate) * nr); }
+};
+
+// What a cell will touch, fetched during the product before it: short runs of rows far apart, which the processor's own
+// prefetchers do not follow.
+class Ahead {
+ public:
+  // A block of a matrix, nothing if `p` is null.
+  template <class T>
+  void add(const T* p, int64_t row, int64_t rows, int64_t columns) {
+    const int64_t step = row * static_cast<int64_t>(sizeof(T)), lines = ceil_div(columns * static_cast<int64_t>(sizeof(T)), kLine);
+    if (!p || rows == 0) return;
+    blocks_[count_] = {reinterpret_cast<const char*>(p), step, rows, kLine - (rows - 1) * step, rows * lines};
+    if (count_ > 0) blocks_[count_ - 1].after = &blocks_[count_];
+    ++count_;
+  }
+  // Elements one after the other.
+  template <class T>
+  void add_run(const T* p, int64_t count) {
+    add(p, kLine / static_cast<int64_t>(sizeof(T)), ceil_div(count * static_cast<int64_t>(sizeof(T)), kLine), 1);
+  }
+  ReadAhead get() const { return blocks_[0]; }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  static constexpr size_t kMost = 12;  // GRU's derivative: 2 x 3 gates and 4 blocks
+  std::array<ReadAhead, kMost> blocks_{};
+  size_t count_ = 0;
 };
 
 // Runs f(first, last) over ranges of units that begin with a panel.
@@ -137,6 +191,11 @@ void over_samples(const Steps& s, const Tensor& weight, const F& f) {
                      s.total * weight.numel() >= 2 * kParallelWork;
   const int64_t parts = apart ? threads : 1;
   parallel_tasks(parts, [&](int64_t part) { f(s.batch * part / parts, s.batch * (part + 1) / parts); });
+}
+
+bool joins_input(const Steps& s, const Tensor& w_ih) {
+  const int64_t steps = static_cast<int64_t>(s.segments.size());
+  return steps > 1 && s.total >= steps * kJointSamples && w_ih.numel() * w_ih.item_size() <= kPrivateBytes;
 }
 
 // c[m, n] = a b (+ c) (+ bias along columns).
@@ -185,7 +244,7 @@ template <class T>
 class Forward {
  public:
   Forward(Cell cell, const Steps& steps, const Inputs& in)
-      : cell_(cell), steps_(steps), in_(in), hidden_(in.w_hh.size(0) / gates_of(cell)), width_(in.w_hh.size(1)) {}
+      : cell_(cell), steps_(steps), in_(in), inputs_(in.x.size(1)), hidden_(in.w_hh.size(0) / gates_of(cell)), width_(in.w_hh.size(1)) {}
 
   Outputs run() {
     const bool simple = gates_of(cell_) == 1;
@@ -195,9 +254,12 @@ class Forward {
     o_.gates = simple ? o_.out : empty(Dims{steps_.total, gates_row_}, in_.x.dtype(), "rnn");
     if (cell_ == Cell::Lstm) o_.cells = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
     if (cell_ == Cell::Gru) o_.recurrent = empty(Dims{steps_.total, hidden_}, in_.x.dtype(), "rnn");
-    const int64_t inputs = in_.x.size(1);
-    multiply(steps_.total, gates_of(cell_) * hidden_, inputs, {in_.x, 0, inputs, 1}, {in_.w_ih, 0, 1, inputs}, {o_.gates, 0, gates_row_, 1},
-             false, input_bias(cell_, in_, hidden_));
+    bias_ = input_bias(cell_, in_, hidden_);
+    joint_ = joins_input(steps_, in_.w_ih);
+    if (!joint_) {
+      multiply(steps_.total, gates_of(cell_) * hidden_, inputs_, {in_.x, 0, inputs_, 1}, {in_.w_ih, 0, 1, inputs_},
+               {o_.gates, 0, gates_row_, 1}, false, bias_);
+    }
     run_steps();
     o_.hn = empty(in_.h0.sizes(), in_.x.dtype(), "rnn");
     gather_last(steps_, o_.out, o_.hn);
@@ -211,6 +273,7 @@ class Forward {
  private:
   void run_steps() {
     if (steps_.segments.size() == 1) return run_single();  // nothing to gain from packing
+    if (joint_) return run_joint();
     const Packed<T> weight(in_.w_hh, 1, width_, width_, hidden_, gates_of(cell_));
     if (in_.w_hr.defined()) {
       for (const Segment& s : steps_.segments) {
@@ -231,9 +294,60 @@ class Forward {
       for (int64_t u = first; u < last; u += step) {
         const int64_t units = std::min(step, last - u);
         for (int64_t g = 0; g < gates_of(cell_); ++g) add_product(s, weight, g, u, units);
-        activate(s, u, units);
+        activate(cell_step(s, u, units));
       }
     });
+  }
+
+  void run_joint() {
+    const JointWeights<T> weight(in_.w_ih, in_.w_hh, bias_, hidden_);
+    const std::vector<Segment>& all = steps_.segments;
+    const auto range = [&](int64_t first, int64_t last) {
+      T* rows = row_space.get<T>((last - first) * padded(weight.k));
+      for (size_t i = 0; i < all.size(); ++i) {
+        const Segment s = clip(all[i], first, last), next = i + 1 < all.size() ? clip(all[i + 1], first, last) : Segment{};
+        join_rows(s, rows, padded(weight.k));
+        over_units<T>(hidden_, s.rows * gates_of(cell_) * hidden_ * weight.k, [&](int64_t begin, int64_t end) {
+          for (int64_t u = begin; u < end; u += weight.nr) run_panel(s, next, weight, rows, u);
+        });
+        project(s);
+      }
+    };
+    in_.w_hr.defined() ? range(0, steps_.batch) : over_samples(steps_, in_.w_hh, range);
+  }
+
+  // [x | h before] of a step.
+  void join_rows(const Segment& s, T* rows, int64_t row) const {
+    const T *x = at<T>(in_.x, s.row * inputs_), *h = prev_hidden(s);
+    for (int64_t r = 0; r < s.rows; ++r, rows += row) {
+      std::copy_n(x + r * inputs_, inputs_, rows);
+      std::copy_n(h + r * width_, width_, rows + inputs_);
+    }
+  }
+
+  // One panel of units: the sums of all its gates, then the cell while they are in cache.
+  void run_panel(const Segment& s, const Segment& next, const JointWeights<T>& weight, const T* rows, int64_t u) {
+    const bool gru = cell_ == Cell::Gru;
+    const int64_t nr = weight.nr, units = std::min(nr, hidden_ - u), width = gates_of(cell_) * nr, row = padded(weight.k);
+    CellStep<T> cell = cell_step(s, u, units);
+    T* sums = sum_space.get<T>(s.rows * width);
+    cell.sums = sums, cell.sums_row = width, cell.sum_step = nr;
+    Ahead ahead = touched(cell);
+    const int64_t share = next.rows * inputs_, from = share * u / hidden_;  // of the next step's input
+    ahead.add_run(at<T>(in_.x, next.row * inputs_) + from, share * (u + units) / hidden_ - from);
+    const bool few = s.whole <= kFewRows;
+    Product<T> p{s.rows, weight.k, gru ? 2 * nr : width, rows, row,        weight.panel_at(0, u), weight.k * nr, sums,
+                 width,  false,    weight.bias_at(0, u), few,  ahead.get()};
+    p.run();
+    if (gru) {  // the reset gate stands between the two products of the candidate
+      p.next = {};
+      p.k = inputs_, p.columns = nr, p.b = weight.panel_at(2, u), p.c = sums + 2 * nr, p.bias = weight.bias_at(2, u);
+      p.run();
+      p.k = width_, p.columns = units, p.a = rows + inputs_, p.b += inputs_ * nr;
+      p.c = at<T>(o_.recurrent, s.row * hidden_ + u), p.c_row = hidden_, p.bias = at<T>(in_.b_hh, 2 * hidden_ + u);
+      p.run();
+    }
+    activate(cell);
   }
 
   void run_single() {
@@ -246,7 +360,7 @@ class Forward {
       multiply(s.rows, hidden_, width_, {in_.h0, 0, width_, 1}, {in_.w_hh, 2 * hidden_ * width_, 1, width_}, {o_.recurrent, 0, hidden_, 1},
                false, bias);
     }
-    activate(s, 0, hidden_);
+    activate(cell_step(s, 0, hidden_));
     project(s);
   }
 
@@ -269,18 +383,35 @@ class Forward {
         .run();
   }
 
-  void activate(const Segment& s, int64_t u, int64_t units) {
+  CellStep<T> cell_step(const Segment& s, int64_t u, int64_t units) const {
     const Tensor& hidden = in_.w_hr.defined() ? o_.unprojected : o_.out;
-    const CellTable<T>& t = cells<T>();
     CellStep<T> c{};
     c.rows = s.rows, c.units = units;
     c.gates = at<T>(o_.gates, s.row * gates_row_ + u), c.gates_row = gates_row_, c.gate_step = hidden_;
+    c.sums = c.gates, c.sums_row = c.gates_row, c.sum_step = c.gate_step;
     c.recurrent = at<T>(o_.recurrent, s.row * hidden_ + u), c.recurrent_row = hidden_;
     c.cell = at<T>(o_.cells, s.row * hidden_ + u), c.cell_row = hidden_;
     c.hidden = at<T>(hidden, s.row * hidden_ + u), c.hidden_row = hidden_;
     c.prev_row = hidden_;
     if (cell_ == Cell::Gru) c.prev = prev_hidden(s) + u;
     if (cell_ == Cell::Lstm) c.prev = s.prev < 0 ? at<T>(in_.c0, s.sample * hidden_ + u) : at<T>(o_.cells, s.prev * hidden_ + u);
+    return c;
+  }
+
+  // What a cell reads and writes besides the sums.
+  Ahead touched(const CellStep<T>& c) const {
+    Ahead a;
+    for (int64_t g = 0; g < gates_of(cell_) && c.hidden != c.gates; ++g) {
+      a.add(c.gates + g * c.gate_step, c.gates_row, c.rows, c.units);
+    }
+    a.add(c.hidden, c.hidden_row, c.rows, c.units);
+    a.add(c.cell, c.cell_row, c.rows, c.units);
+    a.add(c.prev, c.prev_row, c.rows, c.units);
+    return a;
+  }
+
+  void activate(const CellStep<T>& c) const {
+    const CellTable<T>& t = cells<T>();
     (cell_ == Cell::Tanh ? t.tanh : cell_ == Cell::Relu ? t.relu : cell_ == Cell::Lstm ? t.lstm : t.gru)(c);
   }
 
@@ -293,7 +424,9 @@ class Forward {
   Cell cell_;
   const Steps& steps_;
   const Inputs& in_;
-  int64_t hidden_, width_, gates_row_ = 0;
+  int64_t inputs_, hidden_, width_, gates_row_ = 0;
+  bool joint_ = false;
+  Tensor bias_;
   Outputs o_;
 };
 
@@ -308,11 +441,13 @@ class Reverse {
         in_(in),
         saved_(saved),
         grad_out_(grad_out),
+        inputs_(in.x.size(1)),
         hidden_(in.w_hh.size(0) / gates_of(cell)),
         width_(in.w_hh.size(1)),
         columns_(gates_of(cell) * hidden_),
         row_(padded(columns_)),
-        rest_row_(padded(hidden_)) {}
+        rest_row_(padded(hidden_)),
+        grad_row_(grad_out.defined() && grad_out.size(0) == steps.total ? width_ : 0) {}
 
   Gradients run(const Tensor& grad_hn, const Tensor& grad_cn, const Needs& needs) {
     const DType dtype = in_.x.dtype();
@@ -323,11 +458,18 @@ class Reverse {
     if (cell_ == Cell::Lstm) g.c0 = grad_cn.defined() ? clone(grad_cn) : zeros(in_.c0.sizes(), dtype);
     state_ = g.h0;
     grad_cell_ = g.c0;
+    needs_state_ = needs.h0;
+    if (needs.x) g.x = empty(in_.x.sizes(), dtype, "rnn");
+    const bool joint = needs.x && !in_.w_hr.defined() && joins_input(steps_, in_.w_ih);
+    if (joint) grad_x_ = g.x;
     if (in_.w_hr.defined()) {
       run_projected();
       if (needs.w_hr) g.w_hr = projection_gradient();
     } else {
       run_steps();
+    }
+    if (needs.x && !joint) {
+      multiply(steps_.total, inputs_, columns_, {grad_gates_, 0, row_, 1}, {in_.w_ih, 0, inputs_, 1}, {g.x, 0, inputs_, 1}, false);
     }
     finish(g, needs);
     return g;
@@ -338,19 +480,32 @@ class Reverse {
   // units, need no other unit's result: one parallel region per step.
   void run_steps() {
     const Packed<T> weight(in_.w_hh, width_, 1, columns_, width_, 1);
+    const Packed<T> input(in_.w_ih, inputs_, 1, columns_, grad_x_.defined() ? inputs_ : 0, 1);
     over_samples(steps_, weight.buffer, [&](int64_t begin, int64_t end) {
       Segment later{};
       for (size_t i = steps_.segments.size(); i-- > 0;) {
         const Segment s = clip(steps_.segments[i], begin, end);
-        over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) {
-          if (later.rows) to_state(later, weight, first, last - first);
-          differentiate(s, first, last - first, state_, s.sample, grad_out_);
-        });
+        over_units<T>(hidden_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { step(s, later, weight, first, last); });
+        if (grad_x_.defined()) to_input(s, input);
         later = s;
       }
+      if (!needs_state_) return;
       over_units<T>(width_, later.rows * columns_ * width_,
-                    [&](int64_t first, int64_t last) { to_state(later, weight, first, last - first); });
+                    [&](int64_t first, int64_t last) { to_state(later, weight, first, last - first, {}); });
     });
+  }
+
+  // A panel of the state's gradient, then the cells that need it, while it is in cache. Few rows are better served by long
+  // products.
+  void step(const Segment& s, const Segment& later, const Packed<T>& weight, int64_t first, int64_t last) {
+    const int64_t width = s.whole <= kFewRows ? last - first : kernels::matmul::gemm_table<T>().nr;
+    for (int64_t u = first; u < last; u += width) {
+      const int64_t units = std::min(width, last - u);
+      const CellGradient<T> cell = cell_gradient(s, u, units, state_, s.sample, grad_out_);
+      const Ahead ahead = touched(cell);
+      if (later.rows) to_state(later, weight, u, units, ahead.get());
+      differentiate(cell);
+    }
   }
 
   void run_projected() {
@@ -359,19 +514,21 @@ class Reverse {
     const Tensor part = empty(Dims{steps_.batch, hidden_}, in_.x.dtype(), "rnn");
     for (size_t i = steps_.segments.size(); i-- > 0;) {
       const Segment& s = steps_.segments[i];
-      const int64_t n = s.rows * width_;
-      T* sum = at<T>(grad_hidden_, s.row * width_);
-      const T* later = at<T>(state_, s.sample * width_);
-      for (int64_t j = 0; j < n; ++j) sum[j] = later[j] + (grad_out_.defined() ? at<T>(grad_out_, s.row * width_)[j] : T(0));
+      for (int64_t r = 0; r < s.rows; ++r) {
+        T* sum = at<T>(grad_hidden_, (s.row + r) * width_);
+        const T* later = at<T>(state_, (s.sample + r) * width_);
+        const T* grad = at<T>(grad_out_, (s.row + r) * grad_row_);
+        for (int64_t j = 0; j < width_; ++j) sum[j] = later[j] + (grad ? grad[j] : T(0));
+      }
       multiply(s.rows, hidden_, width_, {grad_hidden_, s.row * width_, width_, 1}, {in_.w_hr, 0, hidden_, 1}, {part, 0, hidden_, 1}, false);
       over_units<T>(hidden_, s.rows * columns_,
-                    [&](int64_t first, int64_t last) { differentiate(s, first, last - first, part, 0, Tensor()); });
-      over_units<T>(width_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { to_state(s, weight, first, last - first); });
+                    [&](int64_t first, int64_t last) { differentiate(cell_gradient(s, first, last - first, part, 0, Tensor())); });
+      over_units<T>(width_, s.rows * columns_ * width_, [&](int64_t first, int64_t last) { to_state(s, weight, first, last - first, {}); });
     }
   }
 
-  void differentiate(const Segment& s, int64_t u, int64_t units, const Tensor& state, int64_t state_first, const Tensor& grad) {
-    const CellTable<T>& t = cells<T>();
+  CellGradient<T> cell_gradient(const Segment& s, int64_t u, int64_t units, const Tensor& state, int64_t state_first,
+                                const Tensor& grad) const {
     const bool simple = gates_of(cell_) == 1;
     const int64_t gates_row = simple ? hidden_ : row_;
     CellGradient<T> c{};
@@ -382,11 +539,31 @@ class Reverse {
     c.prev_row = hidden_;
     if (cell_ == Cell::Gru) c.prev = s.prev < 0 ? at<T>(in_.h0, s.sample * hidden_ + u) : at<T>(saved_.out, s.prev * hidden_ + u);
     if (cell_ == Cell::Lstm) c.prev = s.prev < 0 ? at<T>(in_.c0, s.sample * hidden_ + u) : at<T>(saved_.cells, s.prev * hidden_ + u);
-    c.grad = at<T>(grad, s.row * hidden_ + u), c.grad_row = hidden_;
+    c.grad = at<T>(grad, s.row * grad_row_ + u), c.grad_row = grad_row_;
     c.state = at<T>(state, state_first * hidden_ + u), c.state_row = hidden_;
     c.grad_cell = at<T>(grad_cell_, s.sample * hidden_ + u), c.grad_cell_row = hidden_;
     c.out = at<T>(grad_gates_, s.row * row_ + u), c.out_row = row_;
     c.out_recurrent = at<T>(grad_rest_, s.row * rest_row_ + u), c.out_recurrent_row = rest_row_;
+    return c;
+  }
+
+  // Of a cell, what the product before it does not touch.
+  Ahead touched(const CellGradient<T>& c) const {
+    Ahead a;
+    for (int64_t g = 0; g < gates_of(cell_); ++g) {
+      a.add(c.gates + g * c.gate_step, c.gates_row, c.rows, c.units);
+      a.add(c.out + g * c.gate_step, c.out_row, c.rows, c.units);
+    }
+    a.add(c.recurrent, c.recurrent_row, c.rows, c.units);
+    a.add(c.prev, c.prev_row, c.rows, c.units);
+    a.add(c.cell, c.cell_row, c.rows, c.units);
+    a.add(c.out_recurrent, c.out_recurrent_row, c.rows, c.units);
+    if (grad_row_ > 0) a.add(c.grad, c.grad_row, c.rows, c.units);
+    return a;
+  }
+
+  void differentiate(const CellGradient<T>& c) const {
+    const CellTable<T>& t = cells<T>();
     (cell_ == Cell::Tanh   ? t.tanh_gradient
      : cell_ == Cell::Relu ? t.relu_gradient
      : cell_ == Cell::Lstm ? t.lstm_gradient
@@ -394,21 +571,36 @@ class Reverse {
   }
 
   // state (+)= gradient of the gates times the recurrent weight.
-  void to_state(const Segment& s, const Packed<T>& weight, int64_t u, int64_t units) {
+  void to_state(const Segment& s, const Packed<T>& weight, int64_t u, int64_t units, const ReadAhead& next) const {
     const bool gru = cell_ == Cell::Gru;
     Product<T> p{s.rows,       gru ? 2 * hidden_ : columns_,
                  units,        at<T>(grad_gates_, s.row * row_),
                  row_,         weight.panel_at(0, u),
                  weight.panel, at<T>(state_, s.sample * width_ + u),
                  width_,       gru,
-                 nullptr,      s.whole <= kFewRows};
+                 nullptr,      s.whole <= kFewRows,
+                 next};
     p.run();
     if (!gru) return;
+    p.next = {};
     p.b += p.k * kernels::matmul::gemm_table<T>().nr;
     p.k = hidden_;
     p.a = at<T>(grad_rest_, s.row * rest_row_);
     p.a_row = rest_row_;
     p.run();
+  }
+
+  // The gradient of the input while that of the gates is in cache.
+  void to_input(const Segment& s, const Packed<T>& weight) const {
+    over_units<T>(inputs_, s.rows * columns_ * inputs_, [&](int64_t first, int64_t last) {
+      Product<T>{s.rows,       columns_,
+                 last - first, at<T>(grad_gates_, s.row * row_),
+                 row_,         weight.panel_at(0, first),
+                 weight.panel, at<T>(grad_x_, s.row * inputs_ + first),
+                 inputs_,      false,
+                 nullptr,      s.whole <= kFewRows}
+          .run();
+    });
   }
 
   Tensor projection_gradient() const {
@@ -417,55 +609,32 @@ class Reverse {
     return out;
   }
 
-  // Everything that does not take part in the recurrence, as one product each.
+  // What does not take part in the recurrence.
   void finish(Gradients& g, const Needs& needs) const {
     const DType dtype = in_.x.dtype();
-    const int64_t inputs = in_.x.size(1), total = steps_.total;
-    if (needs.x) {
-      g.x = empty(in_.x.sizes(), dtype, "rnn");
-      multiply(total, inputs, columns_, {grad_gates_, 0, row_, 1}, {in_.w_ih, 0, inputs, 1}, {g.x, 0, inputs, 1}, false);
-    }
-    if (needs.w_ih) {
-      g.w_ih = empty(in_.w_ih.sizes(), dtype, "rnn");
-      multiply(columns_, inputs, total, {grad_gates_, 0, 1, row_}, {in_.x, 0, inputs, 1}, {g.w_ih, 0, inputs, 1}, false);
-    }
-    if (needs.w_hh) {
-      g.w_hh = empty(in_.w_hh.sizes(), dtype, "rnn");
-      const bool gru = cell_ == Cell::Gru;
-      recurrent_gradient(g.w_hh, 0, gru ? 2 * hidden_ : columns_, grad_gates_, row_);
-      if (gru) recurrent_gradient(g.w_hh, 2 * hidden_, hidden_, grad_rest_, rest_row_);
-    }
-    if (needs.b_ih || needs.b_hh) bias_gradients(g);
-  }
-
-  void bias_gradients(Gradients& g) const {
-    const int64_t dim[] = {0};
-    const auto columns = [&](const Tensor& t, int64_t n, int64_t row) {
-      return sum(raw_view(t, Dims{steps_.total, n}, Dims{row, 1}, t->offset), IntSpan(dim));
+    const int64_t total = steps_.total;
+    const bool gru = cell_ == Cell::Gru;
+    const auto made = [&](bool needed, const Tensor& like) {
+      return !needed ? Tensor() : total ? empty(like.sizes(), dtype, "rnn") : zeros(like.sizes(), dtype);
     };
-    g.b_ih = columns(grad_gates_, columns_, row_);
-    g.b_hh = clone(g.b_ih);  // each becomes the gradient of a tensor of its own
-    if (cell_ != Cell::Gru) return;
-    copy_raw(raw_view(g.b_hh, Dims{hidden_}, Dims{1}, g.b_hh->offset + 2 * hidden_), columns(grad_rest_, hidden_, rest_row_));
+    g.w_ih = made(needs.w_ih, in_.w_ih), g.w_hh = made(needs.w_hh, in_.w_hh);
+    const bool biases = needs.b_ih || needs.b_hh;
+    g.b_ih = made(biases, in_.b_ih), g.b_hh = made(biases, in_.b_hh);  // each becomes the gradient of a tensor of its own
+    if (!biases && !needs.w_ih && !needs.w_hh) return;
+    weight_gradients({grad_gates_, grad_rest_, row_, rest_row_, total, columns_, gru ? 2 * hidden_ : columns_},
+                     {{RowRun{in_.x, 0, total}, {}}, inputs_, g.w_ih, g.b_ih}, {states_before(), width_, g.w_hh, g.b_hh});
   }
 
-  // Rows [first, first + rows) of the gradient of w_hh: the sum over steps of d^T h, h the state before the step.
-  void recurrent_gradient(const Tensor& out, int64_t first, int64_t rows, const Tensor& d, int64_t d_row) const {
+  // The state before each row: where all samples run through all steps, rows of the output and those of h0.
+  std::array<RowRun, 2> states_before() const {
     const int64_t batch = steps_.batch, rest = steps_.total - batch;
-    const Matrix c{out, first * width_, width_, 1};
-    if (!steps_.uniform) {
-      const Tensor before = states_before();
-      return multiply(rows, width_, steps_.total, {d, 0, 1, d_row}, {before, 0, width_, 1}, c, false);
-    }
-    // All but the first step visited continue the rows beside them; the first one begins with h0.
-    const int64_t begin = steps_.reverse ? rest : 0;
-    multiply(rows, width_, batch, {d, begin * d_row, 1, d_row}, {in_.h0, 0, width_, 1}, c, false);
-    if (rest == 0) return;
-    multiply(rows, width_, rest, {d, (steps_.reverse ? 0 : batch) * d_row, 1, d_row},
-             {saved_.out, (steps_.reverse ? batch : 0) * width_, width_, 1}, c, true);
+    if (!steps_.uniform) return {RowRun{gathered_states(), 0, steps_.total}, {}};
+    const RowRun initial{in_.h0, 0, batch};
+    if (steps_.reverse) return {RowRun{saved_.out, batch, rest}, initial};
+    return {initial, RowRun{saved_.out, 0, rest}};
   }
 
-  Tensor states_before() const {
+  Tensor gathered_states() const {
     const Tensor out = empty(saved_.out.sizes(), in_.x.dtype(), "rnn");
     const int64_t bytes = width_ * out.item_size();
     for (const Segment& s : steps_.segments) {
@@ -480,8 +649,9 @@ class Reverse {
   const Inputs& in_;
   const Outputs& saved_;
   const Tensor& grad_out_;
-  int64_t hidden_, width_, columns_, row_, rest_row_;
-  Tensor grad_gates_, grad_rest_, grad_hidden_, state_, grad_cell_;
+  int64_t inputs_, hidden_, width_, columns_, row_, rest_row_, grad_row_;
+  bool needs_state_ = true;
+  Tensor grad_gates_, grad_rest_, grad_hidden_, state_, grad_cell_, grad_x_;
 };
 
 }  // namespace

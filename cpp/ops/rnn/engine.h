@@ -45,12 +45,12 @@ struct Outputs {
 Outputs forward(Cell cell, const Steps& steps, const Inputs& in);
 
 struct Needs {
-  bool x, w_ih, w_hh, b_ih, b_hh, w_hr;
+  bool x, h0, w_ih, w_hh, b_ih, b_hh, w_hr;
 };
 struct Gradients {
   Tensor x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr;
 };
-// `grad_out`, `grad_hn`, `grad_cn`: contiguous or undefined.
+// `grad_out`, `grad_hn`, `grad_cn`: contiguous or undefined. `grad_out` may be one row that stands for all.
 Gradients backward(Cell cell, const Steps& steps, const Inputs& in, const Outputs& saved, const Tensor& grad_out, const Tensor& grad_hn,
                    const Tensor& grad_cn, const Needs& needs);
 

@@ -109,12 +109,18 @@ struct Kept {
 
 Tensor plain(const Tensor& t) { return t.defined() ? contiguous(t) : t; }
 
+// The gradient of a sum is one value in every place: one row of it will do.
+Tensor plain_rows(const Tensor& t) {
+  const bool same = t.defined() && t.size(0) > 1 && t.stride(0) == 0;
+  return plain(same ? narrow(t, 0, 0, 1) : t);
+}
+
 void fused_backward(const Kept& k, Backward& b) {
   const Inputs in = map(k.get(b), [](const Tensor& t) { return contiguous(t); });
   const Tensor out = k.out.get(b);
   rnn::Outputs saved{out, {}, {}, k.gates.defined() ? k.gates : out, k.cells, k.recurrent, k.unprojected};
-  const rnn::Needs needs{b.needs(0), b.needs(3), b.needs(4), b.needs(5), b.needs(6), b.needs(7)};
-  rnn::Gradients g = rnn::backward(k.cell, k.steps, in, saved, plain(b.grad(0)), plain(b.grad(1)),
+  const rnn::Needs needs{b.needs(0), b.needs(1), b.needs(3), b.needs(4), b.needs(5), b.needs(6), b.needs(7)};
+  rnn::Gradients g = rnn::backward(k.cell, k.steps, in, saved, plain_rows(b.grad(0)), plain(b.grad(1)),
                                    k.cell == Cell::Lstm ? plain(b.grad(2)) : Tensor(), needs);
   Tensor* const all[kInputs] = {&g.x, &g.h0, &g.c0, &g.w_ih, &g.w_hh, &g.b_ih, &g.b_hh, &g.w_hr};
   for (int i = 0; i < kInputs; ++i) {

@@ -39,9 +39,37 @@ struct TileArgs {
   const T* bias_m;
   const char* fetch;  // read ahead, a line per step along k
   int64_t fetch_step, fetch_count, fetch_jump;
-  int64_t fetch_left;  // lines until the next jump
-  int tail;            // lanes in use in the last vector of a masked tile
+  int64_t fetch_left;   // lines until the next jump
+  int64_t fetch_total;  // lines of this run and those after it; 0: no more
+  const ReadAhead* fetch_after;
+  int tail;  // lanes in use in the last vector of a masked tile
 };
+
+template <class T>
+PYDL_INLINE void begin_fetch(TileArgs<T>& t, const ReadAhead& r) {
+  t.fetch = r.p;
+  t.fetch_step = r.step;
+  t.fetch_left = t.fetch_count = r.count;
+  t.fetch_jump = r.jump - r.step;
+  t.fetch_total = r.total;
+  t.fetch_after = r.after;
+}
+
+// At the end of a run: `t.fetch` is a step past its last line.
+template <class T>
+PYDL_INLINE void next_run(TileArgs<T>& t) {
+  t.fetch_left = t.fetch_count;
+  t.fetch_total -= t.fetch_count;
+  if (t.fetch_total > 0) {
+    t.fetch += t.fetch_jump;
+  } else if (t.fetch_after) {
+    begin_fetch(t, *t.fetch_after);
+  } else {
+    t.fetch -= t.fetch_step;  // the last line again until the tile ends
+    t.fetch_step = 0;
+    t.fetch_left = INT64_MAX;
+  }
+}
 
 template <class T, bool kMasked>
 PYDL_INLINE V<T> load_tail(const T* p, int tail, bool last) {
@@ -66,8 +94,7 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
   for (int g = 0; g < kBases; ++g) a[g] = t.a + 3 * g * ar;
   const T* b = t.b;
   const char* fetch = t.fetch;
-  const int64_t fetch_step = t.fetch_step;
-  int64_t fetch_left = t.fetch_left;
+  int64_t fetch_step = t.fetch_step, fetch_left = t.fetch_left;
   const int tail = t.tail;
   const auto step = [&]() __attribute__((always_inline)) {
     V<T> bv[NV];
@@ -84,8 +111,9 @@ void tile(TileArgs<T>& t, const GemmOutput<T>& out) {
       __builtin_prefetch(fetch, 0, 2);
       fetch += fetch_step;
       if (--fetch_left == 0) [[unlikely]] {
-        fetch_left = t.fetch_count;
-        fetch += t.fetch_jump;
+        t.fetch = fetch;
+        next_run(t);
+        fetch = t.fetch, fetch_step = t.fetch_step, fetch_left = t.fetch_left;
       }
     }
     b += br;
@@ -162,11 +190,7 @@ void block(const GemmBlock<T>& g) {
   t.a_col = g.a_col;
   t.b_row = g.b_row;
   t.c_row = g.c_row;
-  t.fetch = g.next.p;
-  t.fetch_step = g.next.step;
-  t.fetch_left = t.fetch_count = g.next.count;
-  t.fetch_jump = g.next.jump - g.next.step;
-  int64_t to_fetch = g.next.total;
+  begin_fetch(t, g.next);
   for (int64_t j = 0; j < g.n; j += NR) {
     const int64_t cols = g.n - j < NR ? g.n - j : NR;
     const TileFn<T>* fns = cols == NR ? kTiles<T>.full : cols > L ? kTiles<T>.wide : kTiles<T>.narrow;
@@ -179,9 +203,8 @@ void block(const GemmBlock<T>& g) {
       t.a = even ? g.a + i * g.a_row : g.a + s * g.a_panel;
       t.c = g.c + i * g.c_row + j;
       t.bias_m = g.out.bias_m ? g.out.bias_m + i : nullptr;
-      if (cols == NR && to_fetch > 0) {
+      if (cols == NR && t.fetch_total > 0) {
         kTiles<T>.ahead[end - i](t, g.out);
-        to_fetch -= g.k;
       } else {
         fns[end - i](t, g.out);
       }

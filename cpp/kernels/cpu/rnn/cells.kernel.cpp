@@ -47,7 +47,7 @@ struct Relu {
 template <class T, class Activation>
 void simple(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
-    const Vec<T> y = Activation::f(get(s.gates + r * s.gates_row + u, n));
+    const Vec<T> y = Activation::f(get(s.sums + r * s.sums_row + u, n));
     put(s.hidden + r * s.hidden_row + u, y, n);
   });
 }
@@ -66,13 +66,22 @@ void simple_gradient(const CellGradient<T>& s) {
   });
 }
 
+// The sigmoid to some units in the last place, cheaper than the one that is exact to one: 1 + e^-x is rounded before
+// its reciprocal. Below the bound the gate is shut in any case; the reciprocal of an infinity would be NaN.
+template <class T>
+PYDL_INLINE Vec<T> gate(Vec<T> x) {
+  constexpr T shut = sizeof(T) == 4 ? 80 : 700;
+  return reciprocal(T(1) + exp_inside(clamp_keeping_nan(-x, ExpConstants<T>::lowest, shut)));
+}
+
 // Gates in the order input, forget, candidate, output.
 template <class T>
 void lstm(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
+    const T* x = s.sums + r * s.sums_row + u;
     T* g = s.gates + r * s.gates_row + u;
-    const Vec<T> in = sigmoid(get(g, n)), forget = sigmoid(get(g + s.gate_step, n));
-    const Vec<T> candidate = tanh(get(g + 2 * s.gate_step, n)), out = sigmoid(get(g + 3 * s.gate_step, n));
+    const Vec<T> in = gate(get(x, n)), forget = gate(get(x + s.sum_step, n));
+    const Vec<T> candidate = tanh(get(x + 2 * s.sum_step, n)), out = gate(get(x + 3 * s.sum_step, n));
     const Vec<T> cell = mul_add(forget, get(s.prev + r * s.prev_row + u, n), in * candidate);
     put(g, in, n);
     put(g + s.gate_step, forget, n);
@@ -105,10 +114,11 @@ void lstm_gradient(const CellGradient<T>& s) {
 template <class T>
 void gru(const CellStep<T>& s) {
   over_block<T>(s.rows, s.units, [&](int64_t r, int64_t u, int n) __attribute__((always_inline)) {
+    const T* x = s.sums + r * s.sums_row + u;
     T* g = s.gates + r * s.gates_row + u;
-    const Vec<T> reset = sigmoid(get(g, n)), update = sigmoid(get(g + s.gate_step, n));
+    const Vec<T> reset = gate(get(x, n)), update = gate(get(x + s.sum_step, n));
     const Vec<T> recurrent = get(s.recurrent + r * s.recurrent_row + u, n);
-    const Vec<T> candidate = tanh(mul_add(reset, recurrent, get(g + 2 * s.gate_step, n)));
+    const Vec<T> candidate = tanh(mul_add(reset, recurrent, get(x + 2 * s.sum_step, n)));
     const Vec<T> before = get(s.prev + r * s.prev_row + u, n);
     put(g, reset, n);
     put(g + s.gate_step, update, n);
@@ -174,10 +184,37 @@ void few_rows(const FewRows<T>& f) {
   }
 }
 
+// Two sums for each vector of columns: as many chains as hide the latency of an addition.
+template <class T>
+void column_sums(const ColumnSums<T>& s) {
+  constexpr int lanes = Vec<T>::size;
+  for (int64_t j = 0; j < s.columns; j += 2 * lanes) {
+    const int n0 = static_cast<int>(s.columns - j < lanes ? s.columns - j : lanes);
+    const int64_t left = s.columns - j - lanes;
+    const int n1 = static_cast<int>(left < 0 ? 0 : left < lanes ? left : lanes);
+    Vec<T> even0(T(0)), odd0(T(0)), even1(T(0)), odd1(T(0));
+    const T* x = s.x + j;
+    const auto add = [&](Vec<T>& sum0, Vec<T>& sum1) __attribute__((always_inline)) {
+      sum0 = sum0 + get(x, n0);
+      if (n1 > 0) sum1 = sum1 + get(x + lanes, n1);
+      x += s.x_row;
+    };
+    int64_t r = 0;
+    for (; r + 2 <= s.rows; r += 2) {
+      add(even0, even1);
+      add(odd0, odd1);
+    }
+    if (r < s.rows) add(even0, even1);
+    T* out = s.out + j;
+    put(out, s.add ? get(out, n0) + (even0 + odd0) : even0 + odd0, n0);
+    if (n1 > 0) put(out + lanes, s.add ? get(out + lanes, n1) + (even1 + odd1) : even1 + odd1, n1);
+  }
+}
+
 template <class T>
 constexpr CellTable<T> make_table() {
-  return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,     &simple_gradient<T, Tanh<T>>,
-          &simple_gradient<T, Relu<T>>, &lstm_gradient<T>,   &gru_gradient<T>, &few_rows<T>};
+  return {&simple<T, Tanh<T>>,          &simple<T, Relu<T>>, &lstm<T>,         &gru<T>,      &simple_gradient<T, Tanh<T>>,
+          &simple_gradient<T, Relu<T>>, &lstm_gradient<T>,   &gru_gradient<T>, &few_rows<T>, &column_sums<T>};
 }
 
 }  // namespace
