@@ -193,13 +193,13 @@ void small_tile(const Small<T>& f) {
     T* s = t.s + r * t.s_row;
     Vec<T> sum[2] = {Vec<T>(T(0)), Vec<T>(T(0))};
     int64_t i = 0;
-    if (!t.keep && !t.drop) {
+    if (!t.keep) {
       for (; i + 2 * lanes <= valid; i += 2 * lanes) {
 #pragma GCC unroll 2
         for (int u = 0; u < 2; ++u) {
           const Vec<T> p = weight<T, true>(Vec<T>::load(s + i + u * lanes));
           sum[u] = sum[u] + p;
-          p.store(s + i + u * lanes);
+          dropped(t, r, i + u * lanes, lanes, p).store(s + i + u * lanes);
         }
       }
     }
@@ -287,13 +287,14 @@ void backward_tile(const Backward<T>& b) {
     const Vec<T> shift(b.log_sum[r]), delta(b.delta[r]);
     const bool masked = t.bias || t.keep;
     int64_t i = 0;
-    if (!masked && !t.drop) {
+    if (!masked) {
       for (; i + 2 * lanes <= valid; i += 2 * lanes) {
 #pragma GCC unroll 2
         for (int u = 0; u < 2; ++u) {
-          const Vec<T> p = weight(Vec<T>::load(s + i + u * lanes) - shift);
-          (p * (Vec<T>::load(ds + i + u * lanes) - delta)).store(ds + i + u * lanes);
-          p.store(s + i + u * lanes);
+          const int64_t c = i + u * lanes;
+          const Vec<T> p = weight(Vec<T>::load(s + c) - shift);
+          (p * (dropped(t, r, c, lanes, Vec<T>::load(ds + c)) - delta)).store(ds + c);
+          dropped(t, r, c, lanes, p).store(s + c);
         }
       }
     }
