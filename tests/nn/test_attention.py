@@ -48,6 +48,26 @@ def test_large_scores_stay_accurate():
     np.testing.assert_allclose(got, exact(q * 40, k, v), rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("values", [1e-34, 1e-13, 1.0, 1e13, 1e34])
+@pytest.mark.parametrize("score", [12.0, 16.5, 16.8, 40.0])
+def test_scores_of_known_size_stay_accurate(score, values):
+    """Rows of keys along that of a query, so that scores reach the bound that their lengths give, from both sides."""
+    q, v = pydl.ones(1, 20, 16) * 2, made(1, 300, 8, seed=2).detach().abs() * values
+    k = pydl.ones(1, 300, 16) * pydl.linspace(-score / 8, score / 8, 300).reshape(1, 300, 1)
+    got = attend(q, k, v).numpy()
+    np.testing.assert_allclose(got, exact(q, k, v), rtol=2e-5)
+
+
+@pytest.mark.parametrize("where", ["k", "v"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_bad_key_or_value_spoils_what_sees_it(where, bad):
+    q, k, v = pydl.ones(1, 20, 4), pydl.ones(1, 40, 4), pydl.ones(1, 40, 2)
+    {"k": k, "v": v}[where][0, 10, 1] = bad
+    out = attend(q, k, v, is_causal=True)
+    assert where == "v" or out[:, :10].isfinite().all()  # a hidden value counts zero times
+    assert not out[:, 10:, 1].isfinite().any()
+
+
 def test_not_a_number_reaches_its_row_alone():
     q = pydl.zeros(1, 3, 4)
     q[0, 1, 2] = float("nan")

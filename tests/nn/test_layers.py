@@ -60,6 +60,20 @@ def test_dropout():
         nn.Dropout(1.5)
 
 
+@pytest.mark.parametrize("dtype", [pydl.float32, pydl.float64, pydl.bfloat16])
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 1000, 40001])
+@pytest.mark.parametrize("p", [0.25, 1.0])
+def test_dropout_passes_the_gradient_where_it_let_the_value_pass(dtype, size, p):
+    x = pydl.ones(size, dtype=dtype, requires_grad=True)
+    g = pydl.ones(size, dtype=dtype, requires_grad=True)
+    y = nn.Dropout(p)(x)
+    (fused,) = pydl.autograd.grad(y, x, g, retain_graph=True)
+    (again,) = pydl.autograd.grad(y, x, g, create_graph=True)
+    (twice,) = pydl.autograd.grad(again, g, pydl.ones(size, dtype=dtype))
+    for t in (fused, again, twice):
+        assert t.tolist() == y.tolist()
+
+
 def test_init_moments():
     w = pydl.empty(400, 300)
     assert abs(nn.init.xavier_normal_(w).std().item() - math.sqrt(2 / 700)) < 1e-3

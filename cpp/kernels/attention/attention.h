@@ -31,6 +31,14 @@ struct Forward {
   bool first;  // nothing was summed before; `out` is not read
 };
 
+// One block of keys whose scores are known to be small: s becomes 2^s, nothing is ever rescaled. Without a bias.
+template <class T>
+struct Small {
+  Tile<T> tile;
+  T* sum;
+  bool first;
+};
+
 // s becomes the weights as they met the values, `ds` (in: their gradient) the gradient of the scores in base e.
 template <class T>
 struct Backward {
@@ -43,6 +51,11 @@ struct Backward {
 template <class T>
 struct AttentionTable {
   void (*forward)(const Forward<T>&);
+  void (*forward_small)(const Small<T>&);
+  // The largest sum of squares of a row; infinity where there is an infinity or a NaN.
+  T (*largest_square)(const T* p, int64_t row, int64_t rows, int64_t cols);
+  // out, contiguous, becomes the rows times the factor. Returns largest_square of it.
+  T (*scale_rows)(T* out, const T* p, int64_t row, int64_t rows, int64_t cols, T factor);
   // Divides rows of `out` by their sum; writes log2 of the sum of exponentials, +inf for rows that see no key.
   void (*finish)(T* out, int64_t out_row, int64_t out_cols, int64_t rows, const T* max, const T* sum, T* log_sum);
   void (*backward)(const Backward<T>&);

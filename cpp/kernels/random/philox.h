@@ -43,9 +43,13 @@ PYDL_KERNEL(FillTable, normal);     // float32, float64 (one word per element: t
 PYDL_KERNEL(FillTable, bernoulli);  // bool, integers, floating; 1 with the probability, one word; BernoulliParams
 PYDL_KERNEL(FillTable, randint);    // bool, integers, floating; two words; RandintParams
 
-// out = in * scale where bernoulli (with probability `keep`) gives 1, in * 0 elsewhere; both point at element `begin`.
-using Dropout = void (*)(void* out, const void* in, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, double keep,
-                         double scale);
+// out = in * scale where bernoulli (with probability `keep`) gives 1, in * 0 elsewhere; both point at element `begin`, a
+// multiple of 64. Where `kept` is not null it takes these decisions, 64 to a word.
+using Dropout = void (*)(void* out, const void* in, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, double keep, double scale,
+                         uint64_t* kept);
 PYDL_KERNEL(ByDType<Dropout>, dropout);  // float32, float64
+// The same by decisions made before.
+using DropoutAgain = void (*)(void* out, const void* in, int64_t count, double scale, const uint64_t* kept);
+PYDL_KERNEL(ByDType<DropoutAgain>, dropout_again);
 
 }  // namespace pydl::kernels::random

@@ -21,13 +21,19 @@ using kernels::matmul::SkinnyGemm;
 
 namespace {
 
-constexpr int64_t kKeys = 256;            // columns of a tile: a panel of values for them fits L1
-constexpr int64_t kQueries = 48;          // rows of a forward tile
-constexpr int64_t kBackwardQueries = 96;  // longer, since they are summed over
+constexpr int64_t kKeys = 384;    // columns of a tile: a panel of values for them fits L1
+constexpr int64_t kQueries = 48;  // rows of a forward tile
+constexpr int64_t kBackwardKeys = 256, kBackwardQueries = 96;
 constexpr int64_t kTileRow = kKeys + 16;  // rows of a tile do not fall on the same cache sets
-constexpr int64_t kFewQueries = 4;        // up to so many, packing keys and values would be most of the work
+constexpr int64_t kBackwardTileRow = kBackwardKeys + 16;
+constexpr int64_t kFewQueries = 4;  // up to so many, packing keys and values would be most of the work
 constexpr int64_t kParallelWork = int64_t{1} << 17;
 constexpr double kLog2E = 1.4426950408889634;
+// Scores (base 2) up to so many in magnitude need no maximum: 2^score and sums of it are far from the ends of float32, and
+// so are products with values whose largest row is inside the limits of its sum of squares.
+// Fewer queries than kManyQueries do not pay for finding that out.
+constexpr int64_t kManyQueries = 128;
+constexpr double kSmallScore = 24, kSmallestValue = 0x1p-80, kLargestValue = 0x1p80;
 
 template <class T>
 const AttentionTable<T>& passes() {
@@ -114,6 +120,27 @@ void copy_rows(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t r
   for (int64_t i = 0; i < rows; ++i) std::memcpy(to + i * to_row, from + i * from_row, static_cast<size_t>(columns) * sizeof(T));
 }
 
+// Whether the rows of a register tile fall on the same cache sets, and would not in a copy.
+template <class T>
+bool crowded(int64_t row, int64_t columns) {
+  return row != columns && row * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+}
+
+template <class T>
+struct Rows {
+  T* begin = nullptr;
+  int64_t row = 0;
+  T* at(int64_t i) const { return begin + i * row; }
+};
+
+// The rows of a matrix, or of a copy where they are crowded.
+template <class T>
+Rows<const T> spread_rows(Buffer<T>& copy, const T* p, int64_t row, int64_t rows, int64_t columns) {
+  if (!crowded<T>(row, columns)) return {p, row};
+  copy_rows(copy.get(), columns, p, row, rows, columns);
+  return {copy, columns};
+}
+
 // A matrix in the panels that products want on their right side: of its rows, or of its columns (the transpose).
 template <class T>
 class Panels {
@@ -177,16 +204,16 @@ struct Shape {
 
   int64_t work() const { return queries * keys * (depth + width); }
 
-  // Keys of the block at j that some of the queries from i see; 0 or less: none.
-  int64_t visible(int64_t i, int64_t rows, int64_t j) const {
-    const int64_t here = std::min(kKeys, keys - j);
+  // Of up to `most` keys from j, those that some of the queries from i see; 0 or less: none.
+  int64_t visible(int64_t i, int64_t rows, int64_t j, int64_t most) const {
+    const int64_t here = std::min(most, keys - j);
     return in.causal ? std::min(here, i + rows - j) : here;
   }
 
-  Tile<T> tile(int64_t n, int64_t i, int64_t rows, int64_t j, int64_t columns, T* s, T* drop) const {
+  Tile<T> tile(int64_t n, int64_t i, int64_t rows, int64_t j, int64_t columns, T* s, int64_t s_row, T* drop) const {
     Tile<T> t{};
     t.rows = rows, t.cols = columns, t.limit = in.causal ? i - j + 1 : columns;
-    t.s = s, t.s_row = kTileRow;
+    t.s = s, t.s_row = s_row;
     t.kept_scale = static_cast<T>(in.dropout < 1 ? 1 / (1 - in.dropout) : 0);
     t.mask_row = mask.row;
     if (in.mask.defined()) {
@@ -199,7 +226,9 @@ struct Shape {
     }
     if (in.dropout > 0) {
       t.drop = drop;
-      for (int64_t r = 0; r < rows; ++r) fill_kept(drop + r * kTileRow, (n * queries + i + r) * keys + j, columns);
+      for (int64_t r = 0; r < rows; ++r) {
+        fill_kept(drop + r * s_row, (n * queries + i + r) * keys + j, std::clamp<int64_t>(t.limit + r, 0, columns));
+      }
     }
     return t;
   }
@@ -235,8 +264,7 @@ class ForwardTask {
     for (int64_t b = begin; b < end; ++b) {
       const int64_t n = b / blocks, i = s_.queries * (b % blocks) / blocks, end_of_block = s_.queries * (b % blocks + 1) / blocks;
       if (n != packed && !few_) {
-        keys_.pack(s_.k.template begin<T>(s_.in.k, n), 1, s_.k.row);
-        values_.pack(s_.v.template begin<T>(s_.in.v, n), s_.v.row, 1);
+        load(n);
         packed = n;
       }
       block(n, i, end_of_block - i);
@@ -244,58 +272,72 @@ class ForwardTask {
   }
 
  private:
+  void load(int64_t n) {
+    const T* k = s_.k.template begin<T>(s_.in.k, n);
+    const T* v = s_.v.template begin<T>(s_.in.v, n);
+    if (s_.queries >= kManyQueries && !s_.in.mask_adds()) {
+      key_square_ = passes<T>().largest_square(k, s_.k.row, s_.keys, s_.depth);
+      const bool flat = s_.v.row == s_.width;  // as one row: the limits are wide enough for a sum over all
+      const double value_square = passes<T>().largest_square(v, s_.v.row, flat ? 1 : s_.keys, flat ? s_.keys * s_.width : s_.width);
+      small_values_ = value_square >= kSmallestValue && value_square <= kLargestValue;
+    }
+    keys_.pack(k, 1, s_.k.row);
+    values_.pack(v, s_.v.row, 1);
+  }
+
   void block(int64_t n, int64_t i, int64_t rows) {
     T max[kQueries], sum[kQueries] = {};
-    std::fill_n(max, rows, -std::numeric_limits<T>::infinity());
     const T* query = s_.q.template begin<T>(s_.in.q, n) + i * s_.q.row;
+    const double query_square = passes<T>().scale_rows(query_, query, s_.q.row, rows, s_.depth, static_cast<T>(s_.in.scale * kLog2E));
     T* result = out_.template begin<T>(o_.out, n) + i * out_.row;
-    // Rows far apart would fall on the same cache sets.
-    if (s_.q.row != s_.depth) {
-      copy_rows(query_.get(), s_.depth, query, s_.q.row, rows, s_.depth);
-      query = query_;
-    }
-    T* out = out_.row == s_.width ? result : sum_.get();
-    if (s_.keys == 0) std::fill_n(out, rows * s_.width, T(0));
+    // By the inequality of Cauchy and Schwarz.
+    const bool small = small_values_ && key_square_ * query_square <= kSmallScore * kSmallScore;
+    std::fill_n(max, rows, small ? T(0) : -std::numeric_limits<T>::infinity());
+    const bool direct = out_.row == s_.width || !(few_ || crowded<T>(out_.row, s_.width));
+    const Rows<T> out = direct ? Rows<T>{result, out_.row} : Rows<T>{sum_, s_.width};
+    for (int64_t r = 0; s_.keys == 0 && r < rows; ++r) std::fill_n(out.at(r), s_.width, T(0));
     for (int64_t j = 0; j < s_.keys; j += kKeys) {
-      const int64_t columns = s_.visible(i, rows, j);
+      const int64_t columns = s_.visible(i, rows, j, kKeys);
       if (columns <= 0) break;
-      form_scores(n, rows, j, columns, query);
-      passes<T>().forward({s_.tile(n, i, rows, j, columns, tile_, drop_), max, sum, out, s_.width, s_.width, j == 0});
+      form_scores(n, rows, j, columns);
+      const Tile<T> tile = s_.tile(n, i, rows, j, columns, tile_, kTileRow, drop_);
+      if (small) {
+        passes<T>().forward_small({tile, sum, j == 0});
+      } else {
+        passes<T>().forward({tile, max, sum, out.begin, out.row, s_.width, j == 0});
+      }
       add_values(n, rows, j, columns, out);
     }
     T* log_sum = o_.log_sum.template data<T>() + n * s_.queries + i;
-    passes<T>().finish(out, s_.width, s_.width, rows, max, sum, log_sum);
-    if (out != result) copy_rows(result, out_.row, static_cast<const T*>(out), s_.width, rows, s_.width);
+    passes<T>().finish(out.begin, out.row, s_.width, rows, max, sum, log_sum);
+    if (!direct) copy_rows(result, out_.row, static_cast<const T*>(out.begin), s_.width, rows, s_.width);
   }
 
-  void form_scores(int64_t n, int64_t rows, int64_t j, int64_t columns, const T* query) {
-    const double scale = s_.in.scale * kLog2E;
+  void form_scores(int64_t n, int64_t rows, int64_t j, int64_t columns) {
     if (!few_) {
-      return multiply<T>(rows, columns, s_.depth, query, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, scale, false);
+      return multiply<T>(rows, columns, s_.depth, query_, s_.depth, 1, keys_.at(0, j), keys_.panel(), tile_, kTileRow, 1, false);
     }
     const T* keys = s_.k.template begin<T>(s_.in.k, n) + j * s_.k.row;
     kernels::matmul::gemm_table<T>().skinny_dots(
-        SkinnyGemm<T>{rows, columns, s_.depth, query, s_.depth, 1, keys, s_.k.row, tile_, kTileRow});
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns; ++c) tile_[r * kTileRow + c] *= static_cast<T>(scale);
-    }
+        SkinnyGemm<T>{rows, columns, s_.depth, query_, s_.depth, 1, keys, s_.k.row, tile_, kTileRow});
   }
 
-  void add_values(int64_t n, int64_t rows, int64_t j, int64_t columns, T* out) {
+  void add_values(int64_t n, int64_t rows, int64_t j, int64_t columns, const Rows<T>& out) {
     if (!few_) {
-      return multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), out, s_.width, 1, j > 0);
+      return multiply<T>(rows, s_.width, columns, tile_, kTileRow, 1, values_.at(j, 0), values_.panel(), out.begin, out.row, 1, j > 0);
     }
     const T* values = s_.v.template begin<T>(s_.in.v, n) + j * s_.v.row;
-    T* part = j > 0 ? part_.get() : out;
+    T* part = j > 0 ? part_.get() : out.begin;
     kernels::matmul::gemm_table<T>().skinny_rows(
         SkinnyGemm<T>{rows, s_.width, columns, tile_, kTileRow, 1, values, s_.v.row, part, s_.width});
-    for (int64_t c = 0; j > 0 && c < rows * s_.width; ++c) out[c] += part[c];
+    for (int64_t c = 0; j > 0 && c < rows * s_.width; ++c) out.begin[c] += part[c];
   }
 
   const Shape<T>& s_;
   const Outputs& o_;
   Matrices out_;
-  bool few_;
+  bool few_, small_values_ = false;
+  double key_square_ = 0;
   Panels<T> keys_, values_;
   Buffer<T> part_, query_, tile_, drop_, sum_;
 };
@@ -342,12 +384,12 @@ class BackwardTask {
         values_by_width_(s.width, s.keys),
         queries_(s.queries, s.depth),
         grads_(s.queries, s.width),
-        query_rows_(s.queries * s.depth),
-        grad_rows_(s.queries * s.width),
+        query_copy_(crowded<T>(s.q.row, s.depth) ? s.queries * s.depth : 0),
+        grad_copy_(crowded<T>(grad_at_.row, s.width) ? s.queries * s.width : 0),
         delta_(s.queries),
-        s_tile_(kBackwardQueries * kTileRow),
-        ds_tile_(kBackwardQueries * kTileRow),
-        drop_(s.in.dropout > 0 ? kBackwardQueries * kTileRow : 0) {}
+        s_tile_(kBackwardQueries * kBackwardTileRow),
+        ds_tile_(kBackwardQueries * kBackwardTileRow),
+        drop_(s.in.dropout > 0 ? kBackwardQueries * kBackwardTileRow : 0) {}
 
   void load(int64_t n) {
     n_ = n;
@@ -360,37 +402,37 @@ class BackwardTask {
     values_by_width_.pack(v, 1, s_.v.row);
     queries_.pack(q, s_.q.row, 1);
     grads_.pack(g, grad_at_.row, 1);
-    copy_rows(query_rows_.get(), s_.depth, q, s_.q.row, s_.queries, s_.depth);
-    copy_rows(grad_rows_.get(), s_.width, g, grad_at_.row, s_.queries, s_.width);
+    query_rows_ = spread_rows(query_copy_, q, s_.q.row, s_.queries, s_.depth);
+    grad_rows_ = spread_rows(grad_copy_, g, grad_at_.row, s_.queries, s_.width);
     passes<T>().delta(delta_, out_at_.begin<T>(saved_.out, n), out_at_.row, g, grad_at_.row, s_.width, s_.queries);
   }
 
-  // Adds to dq of the queries and, where given, to dk and dv of the keys; all contiguous, of the whole matrix.
-  void run(Range queries, Range keys, T* dq, T* dk, T* dv) {
-    for (int64_t j = keys.begin; j < keys.end; j += kKeys) {
+  // Adds to dq of the queries and to dk and dv of the keys, where given; of the whole matrix.
+  void run(Range queries, Range keys, const Rows<T>& dq, const Rows<T>& dk, const Rows<T>& dv) {
+    for (int64_t j = keys.begin; j < keys.end; j += kBackwardKeys) {
       for (int64_t i = queries.begin; i < queries.end; i += kBackwardQueries) {
-        const int64_t rows = std::min(kBackwardQueries, queries.end - i), columns = s_.visible(i, rows, j);
+        const int64_t rows = std::min(kBackwardQueries, queries.end - i), columns = s_.visible(i, rows, j, kBackwardKeys);
         if (columns > 0) tile(i, rows, j, columns, dq, dk, dv);
       }
     }
   }
 
  private:
-  void tile(int64_t i, int64_t rows, int64_t j, int64_t columns, T* dq, T* dk, T* dv) {
-    multiply<T>(rows, columns, s_.depth, query_rows_ + i * s_.depth, s_.depth, 1, keys_by_depth_.at(0, j), keys_by_depth_.panel(), s_tile_,
-                kTileRow, s_.in.scale * kLog2E, false);
-    multiply<T>(rows, columns, s_.width, grad_rows_ + i * s_.width, s_.width, 1, values_by_width_.at(0, j), values_by_width_.panel(),
-                ds_tile_, kTileRow, 1, false);
+  void tile(int64_t i, int64_t rows, int64_t j, int64_t columns, const Rows<T>& dq, const Rows<T>& dk, const Rows<T>& dv) {
+    multiply<T>(rows, columns, s_.depth, query_rows_.at(i), query_rows_.row, 1, keys_by_depth_.at(0, j), keys_by_depth_.panel(), s_tile_,
+                kBackwardTileRow, s_.in.scale * kLog2E, false);
+    multiply<T>(rows, columns, s_.width, grad_rows_.at(i), grad_rows_.row, 1, values_by_width_.at(0, j), values_by_width_.panel(), ds_tile_,
+                kBackwardTileRow, 1, false);
     const T* log_sum = saved_.log_sum.template data<T>() + n_ * s_.queries + i;
-    passes<T>().backward({s_.tile(n_, i, rows, j, columns, s_tile_, drop_), ds_tile_, log_sum, delta_ + i});
-    if (dv)
-      multiply<T>(columns, s_.width, rows, s_tile_, 1, kTileRow, grads_.at(i, 0), grads_.panel(), dv + j * s_.width, s_.width, 1, true);
-    if (dk) {
-      multiply<T>(columns, s_.depth, rows, ds_tile_, 1, kTileRow, queries_.at(i, 0), queries_.panel(), dk + j * s_.depth, s_.depth,
+    passes<T>().backward({s_.tile(n_, i, rows, j, columns, s_tile_, kBackwardTileRow, drop_), ds_tile_, log_sum, delta_ + i});
+    if (dv.begin)
+      multiply<T>(columns, s_.width, rows, s_tile_, 1, kBackwardTileRow, grads_.at(i, 0), grads_.panel(), dv.at(j), dv.row, 1, true);
+    if (dk.begin) {
+      multiply<T>(columns, s_.depth, rows, ds_tile_, 1, kBackwardTileRow, queries_.at(i, 0), queries_.panel(), dk.at(j), dk.row,
                   s_.in.scale, true);
     }
-    if (dq) {
-      multiply<T>(rows, s_.depth, columns, ds_tile_, kTileRow, 1, keys_.at(j, 0), keys_.panel(), dq + i * s_.depth, s_.depth, s_.in.scale,
+    if (dq.begin) {
+      multiply<T>(rows, s_.depth, columns, ds_tile_, kBackwardTileRow, 1, keys_.at(j, 0), keys_.panel(), dq.at(i), dq.row, s_.in.scale,
                   true);
     }
   }
@@ -400,24 +442,37 @@ class BackwardTask {
   const Tensor& grad_;
   Matrices out_at_, grad_at_;
   Panels<T> keys_by_depth_, keys_, values_by_width_, queries_, grads_;
-  Buffer<T> query_rows_, grad_rows_, delta_, s_tile_, ds_tile_, drop_;
+  Buffer<T> query_copy_, grad_copy_, delta_, s_tile_, ds_tile_, drop_;
+  Rows<const T> query_rows_, grad_rows_;
   int64_t n_ = 0;
 };
 
+// The sums of one gradient: the matrix itself, or a buffer where its rows are crowded.
 template <class T>
-struct Sums {
-  Buffer<T> q, k, v;
-  explicit Sums(const Shape<T>& s) : q(s.queries * s.depth), k(s.keys * s.depth), v(s.keys * s.width) {}
-  void clear(const Shape<T>& s) {
-    std::fill_n(q.get(), s.queries * s.depth, T(0));
-    std::fill_n(k.get(), s.keys * s.depth, T(0));
-    std::fill_n(v.get(), s.keys * s.width, T(0));
+class Sums {
+ public:
+  Sums(const Tensor& grad, int64_t rows, int64_t columns)
+      : grad_(grad),
+        at_(grad),
+        rows_(rows),
+        columns_(columns),
+        buffered_(crowded<T>(at_.row, columns)),
+        buffer_(buffered_ ? rows * columns : 0) {}
+  Rows<T> clear(int64_t n) {
+    const Rows<T> sums = buffered_ ? Rows<T>{buffer_, columns_} : Rows<T>{at_.begin<T>(grad_, n), at_.row};
+    for (int64_t r = 0; r < rows_; ++r) std::fill_n(sums.at(r), columns_, T(0));
+    return sums;
   }
-  void write(const Shape<T>& s, const Gradients& g, const Matrices& dq, const Matrices& dk, const Matrices& dv, int64_t n) const {
-    copy_rows(dq.begin<T>(g.q, n), dq.row, static_cast<const T*>(q.get()), s.depth, s.queries, s.depth);
-    copy_rows(dk.begin<T>(g.k, n), dk.row, static_cast<const T*>(k.get()), s.depth, s.keys, s.depth);
-    copy_rows(dv.begin<T>(g.v, n), dv.row, static_cast<const T*>(v.get()), s.width, s.keys, s.width);
+  void write(int64_t n) const {
+    if (buffered_) copy_rows(at_.begin<T>(grad_, n), at_.row, static_cast<const T*>(buffer_), columns_, rows_, columns_);
   }
+
+ private:
+  const Tensor& grad_;
+  Matrices at_;
+  int64_t rows_, columns_;
+  bool buffered_;
+  Buffer<T> buffer_;
 };
 
 template <class T>
@@ -428,37 +483,35 @@ Gradients run_backward(const Inputs& in, const Outputs& saved, const Tensor& gra
     for (const Tensor* t : {&g.q, &g.k, &g.v}) zero_raw(*t);
     return g;
   }
-  const Matrices dq(g.q), dk(g.k), dv(g.v);
   const Range queries{0, s.queries}, keys{0, s.keys};
   if (s.batch >= num_threads() || s.work() < kParallelWork) {
     parallel_for(s.batch, std::max<int64_t>(1, kParallelWork / std::max<int64_t>(1, s.work())), [&](int64_t begin, int64_t end) {
       BackwardTask<T> task(s, saved, grad);
-      Sums<T> sums(s);
+      Sums<T> dq(g.q, s.queries, s.depth), dk(g.k, s.keys, s.depth), dv(g.v, s.keys, s.width);
       for (int64_t n = begin; n < end; ++n) {
         task.load(n);
-        sums.clear(s);
-        task.run(queries, keys, sums.q, sums.k, sums.v);
-        sums.write(s, g, dq, dk, dv, n);
+        task.run(queries, keys, dq.clear(n), dk.clear(n), dv.clear(n));
+        for (const Sums<T>* sums : {&dq, &dk, &dv}) sums->write(n);
       }
     });
     return g;
   }
   // Fewer matrices than threads: parts of the keys for dk and dv, then parts of the queries for dq, scores formed twice.
-  const int64_t key_blocks = panels(s.keys, kKeys), query_blocks = panels(s.queries, kBackwardQueries);
+  const int64_t key_blocks = panels(s.keys, kBackwardKeys), query_blocks = panels(s.queries, kBackwardQueries);
+  Sums<T> dq(g.q, s.queries, s.depth), dk(g.k, s.keys, s.depth), dv(g.v, s.keys, s.width);
   for (int64_t n = 0; n < s.batch; ++n) {
-    Sums<T> sums(s);
-    sums.clear(s);
+    const Rows<T> q = dq.clear(n), k = dk.clear(n), v = dv.clear(n);
     parallel_for(key_blocks, 1, [&](int64_t begin, int64_t end) {
       BackwardTask<T> task(s, saved, grad);
       task.load(n);
-      task.run(queries, {begin * kKeys, std::min(s.keys, end * kKeys)}, nullptr, sums.k, sums.v);
+      task.run(queries, {begin * kBackwardKeys, std::min(s.keys, end * kBackwardKeys)}, {}, k, v);
     });
     parallel_for(query_blocks, 1, [&](int64_t begin, int64_t end) {
       BackwardTask<T> task(s, saved, grad);
       task.load(n);
-      task.run({begin * kBackwardQueries, std::min(s.queries, end * kBackwardQueries)}, keys, sums.q, nullptr, nullptr);
+      task.run({begin * kBackwardQueries, std::min(s.queries, end * kBackwardQueries)}, keys, q, {}, {});
     });
-    sums.write(s, g, dq, dk, dv, n);
+    for (const Sums<T>* sums : {&dq, &dk, &dv}) sums->write(n);
   }
   return g;
 }

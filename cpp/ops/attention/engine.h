@@ -15,6 +15,8 @@ struct Inputs {
   double scale = 1;
   double dropout = 0;
   Generator::State state{};  // of the dropout
+
+  bool mask_adds() const { return mask.defined() && mask.dtype() != DType::Bool; }
 };
 
 struct Outputs {

@@ -102,7 +102,8 @@ int64_t better(const T* v, int64_t n, T last, bool descending, int32_t* position
 template <class T>
 void select_best(const T* v, int64_t n, int64_t count, bool descending, std::vector<uint64_t>& best) {
   const uint32_t flip = descending ? UINT32_MAX : 0;
-  const auto keep = static_cast<size_t>(count), limit = 8 * keep;
+  // A round of choosing among `limit` words lasts for limit / keep times the values before: 3 makes the rounds' sum smallest.
+  const auto keep = static_cast<size_t>(count), limit = std::max(3 * keep, keep + 64);
   uint64_t worst = 0;
   const auto choose = [&] {
     std::nth_element(best.begin(), best.begin() + count - 1, best.end());

@@ -227,21 +227,47 @@ void check_probability(const char* op, double p) {
   PYDL_CHECK(p >= 0 && p <= 1, Error, op, "(): dropout probability has to be between 0 and 1, but got ", p);
 }
 
-// x mask / (1 - p). The mask is a function of the generator's state alone: backward makes it again.
+constexpr int64_t kMaskWord = 64, kWordsAtATime = 256;
+
+// f(begin, end, word) for parts of n elements that begin with a word of the mask.
+template <class F>
+void by_words(int64_t n, const F& f) {
+  parallel_for((n + kMaskWord - 1) / kMaskWord, kWordsAtATime,
+               [&](int64_t begin, int64_t end) { f(begin * kMaskWord, std::min(n, end * kMaskWord), begin); });
+}
+
+// The result's gradient by the decisions that were made for the result.
+Tensor drop_again(const Tensor& grad, const Tensor& kept, double scale) {
+  const Tensor x = contiguous(to_dtype(grad, compute_type(grad.dtype()))), y = empty(x.sizes(), x.dtype(), "dropout");
+  const auto kernel = kernels::random::dropout_again()[x.dtype()];
+  const int64_t item = x.item_size();
+  by_words(x.numel(), [&](int64_t begin, int64_t end, int64_t word) {
+    kernel(y->data + begin * item, x->data + begin * item, end - begin, scale, kept.data<uint64_t>() + word);
+  });
+  return to_dtype(y, grad.dtype());
+}
+
+// x mask / (1 - p). The mask is a function of the generator's state alone; its bits are kept for a backward pass.
 Tensor drop(const Tensor& input, Generator::State s, double p) {
-  Tensor out;
+  const double scale = p < 1 ? 1 / (1 - p) : 0;
+  Tensor out, kept;
+  if (needs_grad(input)) kept = empty(Dims{(input.numel() + kMaskWord - 1) / kMaskWord}, DType::UInt64, "dropout");
   {
     const autograd::GradGuard off(false);
     const Tensor x = contiguous(to_dtype(input, compute_type(input.dtype())));
     const Tensor y = empty(x.sizes(), x.dtype(), "dropout");
     const auto kernel = kernels::random::dropout()[x.dtype()];
     const int64_t item = x.item_size();
-    parallel_for(x.numel(), 16384, [&](int64_t begin, int64_t end) {
-      kernel(y->data + begin * item, x->data + begin * item, begin, end - begin, s.seed, s.position, 1 - p, p < 1 ? 1 / (1 - p) : 0);
+    by_words(x.numel(), [&](int64_t begin, int64_t end, int64_t word) {
+      kernel(y->data + begin * item, x->data + begin * item, begin, end - begin, s.seed, s.position, 1 - p, scale,
+             kept.defined() ? kept.data<uint64_t>() + word : nullptr);
     });
     out = to_dtype(y, input.dtype());
   }
-  if (needs_grad(input)) record({}, "DropoutBackward0", out, {&input}, [s, p](Backward& b) { b.set(0, drop(b.grad(), s, p)); });
+  if (kept.defined()) {
+    record({}, "DropoutBackward0", out, {&input},
+           [s, p, kept, scale](Backward& b) { b.set(0, autograd::mode.grad ? drop(b.grad(), s, p) : drop_again(b.grad(), kept, scale)); });
+  }
   return out;
 }
 

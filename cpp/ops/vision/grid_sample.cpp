@@ -3,6 +3,7 @@
 #include "core/parallel.h"
 #include "kernels/vision/grid.h"
 #include "ops/copy/copy.h"
+#include "ops/copy/engine.h"
 #include "ops/creation/creation.h"
 #include "ops/index/index.h"
 #include "ops/pointwise/arithmetic.h"
@@ -25,6 +26,7 @@ namespace {
 constexpr int64_t kPoints = 512;    // positions whose taps are computed at a time
 constexpr int64_t kChannels = 128;  // channels of one task
 constexpr int64_t kGrain = 16384;
+constexpr int64_t kImageBytes = int64_t{1} << 20;  // images up to so large are turned by the task that reads them, in its cache
 
 // The shape of a call: axes in the order of the image's dims, the last one first in the grid.
 struct Geometry {
@@ -122,13 +124,6 @@ Tensor channels_second(const Tensor& t) {
   for (int i = 1; i < t.ndim() - 1; ++i) order.push_back(i);
   return contiguous(permute(t, order));
 }
-Dims with_channels_last(IntSpan sizes, int64_t channels) {
-  Dims shape;
-  shape.push_back(sizes[0]);
-  for (size_t i = 2; i < sizes.size(); ++i) shape.push_back(sizes[i]);
-  shape.push_back(channels);
-  return shape;
-}
 Dims output_shape(const Tensor& input, const Tensor& grid) {
   Dims shape{input.size(0), input.size(1)};
   for (int i = 1; i < grid.ndim() - 1; ++i) shape.push_back(grid.size(i));
@@ -170,22 +165,55 @@ Tensor forward_planes(const Tensor& input, const Tensor& grid, const Geometry& g
   return y;
 }
 
+// Positions with their channels side by side, as scratch memory; planes are `plane` elements apart.
+template <class T>
+class Turned {
+ public:
+  Turned(int64_t positions, int64_t channels)
+      : channels_(channels), memory_(empty(Dims{positions, channels}, sizeof(T) == 4 ? DType::Float32 : DType::Float64, "grid_sampler")) {}
+  T* data() const { return memory_.data<T>(); }
+  void clear() { std::fill_n(data(), memory_.numel(), T(0)); }
+  void read(const T* planes, int64_t plane, int64_t count) {
+    transpose2d(data(), channels_ * item, planes, plane * item, channels_, count, item);
+  }
+  void write(T* planes, int64_t plane, int64_t count) const {
+    transpose2d(planes, plane * item, data(), channels_ * item, count, channels_, item);
+  }
+
+ private:
+  static constexpr int64_t item = sizeof(T);
+  int64_t channels_;
+  Tensor memory_;
+};
+
+template <class T>
+bool turned_near(const Geometry& g) {
+  return g.batch >= num_threads() && g.pixels * g.channels * static_cast<int64_t>(sizeof(T)) <= kImageBytes;
+}
+// So many that their channels stay in cache.
+int64_t points_of_block(const Geometry& g) { return std::clamp<int64_t>(32768 / std::max<int64_t>(g.channels, 1) / 16 * 16, 16, kPoints); }
+
 template <class T>
 Tensor forward_raw(const Tensor& input, const Tensor& grid, const Geometry& g) {
   if (by_planes(g)) return forward_planes<T>(input, grid, g);
-  const Tensor x = channels_behind(input), y = empty(with_channels_last(output_shape(input, grid), g.channels), x.dtype(), "grid_sampler");
+  const bool near = turned_near<T>(g);
+  const Tensor x = near ? contiguous(input) : channels_behind(input), y = empty(output_shape(input, grid), x.dtype(), "grid_sampler");
   const auto& fns = *kernels::vision::grid()[x.dtype()];
-  const int64_t blocks = (g.points + kPoints - 1) / kPoints;
-  parallel_for(g.batch * blocks, std::max<int64_t>(1, kGrain / (kPoints * g.channels)), [&](int64_t begin, int64_t end) {
+  const int64_t each = points_of_block(g), blocks = (g.points + each - 1) / each;
+  parallel_for(g.batch * blocks, std::max<int64_t>(1, kGrain / (each * g.channels)), [&](int64_t begin, int64_t end) {
     TapBlock<T> taps(g, false);
+    Turned<T> image(near ? g.pixels : 0, g.channels), values(each, g.channels);
+    int64_t turned = -1;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t n = i / blocks, first = i % blocks * kPoints, count = std::min(kPoints, g.points - first);
+      const int64_t n = i / blocks, first = i % blocks * each, count = std::min(each, g.points - first);
+      const T* from = x.data<T>() + n * g.pixels * g.channels;
+      if (near && n != turned) image.read(from, g.pixels, g.pixels), turned = n;
       taps.fill(g, grid.data<T>() + (n * g.points + first) * g.axes, count);
-      fns.sample(y.data<T>() + (n * g.points + first) * g.channels, x.data<T>() + n * g.pixels * g.channels,
-                 {count, g.taps, g.channels, g.channels, taps.pixel.data(), taps.weight.data()});
+      fns.sample(values.data(), near ? image.data() : from, {count, g.taps, g.channels, g.channels, taps.pixel.data(), taps.weight.data()});
+      values.write(y.data<T>() + n * g.channels * g.points + first, g.points, count);
     }
   });
-  return channels_second(y);
+  return y;
 }
 
 struct GridGradients {
@@ -211,11 +239,41 @@ GridGradients backward_planes(const Tensor& grad, const Tensor& input, const Ten
   return {dx, for_grid ? reshape(sum(dgrids, IntSpan(over_channels)), grid.sizes()) : Tensor()};
 }
 
+// One task for each sample, whose image, gradients and points are turned in its cache.
+template <class T>
+GridGradients backward_near(const Tensor& grad, const Tensor& input, const Tensor& grid, const Geometry& g, bool for_input, bool for_grid) {
+  const Tensor x = contiguous(input), dy = contiguous(grad);
+  const Tensor dx = for_input ? empty(x.sizes(), x.dtype(), "grid_sampler") : Tensor();
+  const Tensor dgrid = for_grid ? zeros(grid.sizes(), x.dtype()) : Tensor();
+  const auto& fns = *kernels::vision::grid()[x.dtype()];
+  const int64_t each = points_of_block(g), image = g.pixels * g.channels;
+  parallel_for(g.batch, std::max<int64_t>(1, kGrain / (g.points * g.channels)), [&](int64_t begin, int64_t end) {
+    TapBlock<T> taps(g, for_grid);
+    const void* const slope[] = {taps.slope[0].data(), taps.slope[1].data(), taps.slope[2].data()};
+    Turned<T> values(g.pixels, g.channels), sums(for_input ? g.pixels : 0, g.channels), gradient(each, g.channels);
+    for (int64_t n = begin; n < end; ++n) {
+      values.read(x.data<T>() + n * image, g.pixels, g.pixels);
+      sums.clear();
+      for (int64_t first = 0; first < g.points; first += each) {
+        const int64_t count = std::min(each, g.points - first), point = (n * g.points + first) * g.axes;
+        taps.fill(g, grid.data<T>() + point, count);
+        gradient.read(dy.data<T>() + n * g.channels * g.points + first, g.points, count);
+        fns.backward(for_input ? sums.data() : nullptr, for_grid ? dgrid.data<T>() + point : nullptr, gradient.data(), values.data(),
+                     {count, g.taps, g.channels, g.channels, taps.pixel.data(), taps.weight.data()}, slope, g.axes);
+      }
+      if (for_input) sums.write(dx.data<T>() + n * image, g.pixels, g.pixels);
+    }
+  });
+  return {dx, dgrid};
+}
+
 // One task for each sample and block of channels, which owns its part of the input's gradient; the parts of the grid's
 // gradient are added in order.
 template <class T>
 GridGradients backward_raw(const Tensor& grad, const Tensor& input, const Tensor& grid, const Geometry& g, bool for_input, bool for_grid) {
   if (by_planes(g) && g.points > 0) return backward_planes<T>(grad, input, grid, g, for_input, for_grid);
+  if (turned_near<T>(g) && g.channels <= kChannels && g.points * g.channels > 0)
+    return backward_near<T>(grad, input, grid, g, for_input, for_grid);
   const Tensor x = channels_behind(input), dy = channels_behind(grad);
   const Tensor dx = for_input ? zeros(x.sizes(), x.dtype()) : Tensor();
   const int64_t parts = (g.channels + kChannels - 1) / kChannels, each = g.batch * g.points * g.axes;

@@ -34,12 +34,13 @@ PYDL_INLINE Vec<T> first_lanes(Vec<T> v, int n, T rest) {
 }
 
 // 2^x for x <= 0: a weight needs no better than a rounding of a sum of weights, so one polynomial does. Chebyshev fit of
-// (2^f - 1) / f on [-1/2, 1/2], relative error of 2^f below 1e-8 before rounding; below -150 the result is 0.
-template <class T>
+// (2^f - 1) / f on [-1/2, 1/2], relative error of 2^f below 1e-7 before rounding; below -150 the result is 0. kSmall: for
+// any x of magnitude up to 100.
+template <class T, bool kSmall = false>
 PYDL_INLINE Vec<T> weight(Vec<T> x) {
   if constexpr (sizeof(T) == 4) {
-    static constexpr float c[] = {0x1.62e43p-1f, 0x1.ebfbe0p-3f, 0x1.c6af6cp-5f, 0x1.3b2a54p-7f, 0x1.5f0890p-10f, 0x1.44138ap-13f};
-    const Vec<float> bounded = max_second(Vec<float>(-150.0f), x);  // keeps NaN
+    static constexpr float c[] = {0x1.62e42ap-1f, 0x1.ebf9bcp-3f, 0x1.c6b752p-5f, 0x1.3cea88p-7f, 0x1.5bba12p-10f};
+    const Vec<float> bounded = kSmall ? x : max_second(Vec<float>(-150.0f), x);  // keeps NaN
 #if PYDL_ISA_LEVEL == 2
     const Vec<float> whole = rint(bounded), f = bounded - whole;
     return _mm512_maskz_scalef_ps(0xffff, mul_add(polynomial(f, c), f, Vec<float>(1.0f)).raw, whole.raw);
@@ -176,14 +177,100 @@ void forward_tile(const Forward<T>& f) {
 }
 
 template <class T>
+PYDL_INLINE Vec<T> where_kept(const uint8_t* keep, int n, Vec<T> v) {
+  constexpr int lanes = Vec<T>::size;
+  T flags[lanes];
+  for (int k = 0; k < lanes; ++k) flags[k] = k < n && keep[k] ? T(1) : T(0);
+  return select(Vec<T>::load(flags) > T(0), v, Vec<T>(T(0)));
+}
+
+template <class T>
+void small_tile(const Small<T>& f) {
+  constexpr int lanes = Vec<T>::size;
+  const Tile<T> t = f.tile;
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const int64_t valid = valid_keys(t, r);
+    T* s = t.s + r * t.s_row;
+    Vec<T> sum[2] = {Vec<T>(T(0)), Vec<T>(T(0))};
+    int64_t i = 0;
+    if (!t.keep) {
+      for (; i + 2 * lanes <= valid; i += 2 * lanes) {
+#pragma GCC unroll 2
+        for (int u = 0; u < 2; ++u) {
+          const Vec<T> p = weight<T, true>(Vec<T>::load(s + i + u * lanes));
+          sum[u] = sum[u] + p;
+          dropped(t, r, i + u * lanes, lanes, p).store(s + i + u * lanes);
+        }
+      }
+    }
+    for (; i < valid; i += lanes) {
+      const int n = static_cast<int>(valid - i < lanes ? valid - i : lanes);
+      Vec<T> p = first_lanes(weight<T, true>(get(s + i, n)), n, T(0));
+      if (t.keep) p = where_kept(t.keep + r * t.mask_row + i, n, p);
+      sum[0] = sum[0] + p;
+      put(s + i, dropped(t, r, i, n, p), n);
+    }
+    for (i = valid; i < t.cols; ++i) s[i] = 0;
+    const T total = reduce_add(sum[0] + sum[1]);
+    f.sum[r] = f.first ? total : f.sum[r] + total;
+  }
+}
+
+// f(i, lanes) gives the vector at column i of a row, `lanes` of it in use.
+template <class T, class F>
+PYDL_INLINE T square_of_row(int64_t cols, const F& f) {
+  constexpr int lanes = Vec<T>::size;
+  Vec<T> sum[2] = {Vec<T>(T(0)), Vec<T>(T(0))};
+  int64_t i = 0;
+  for (; i + 2 * lanes <= cols; i += 2 * lanes) {
+    const Vec<T> a = f(i, lanes), b = f(i + lanes, lanes);
+    sum[0] = mul_add(a, a, sum[0]);
+    sum[1] = mul_add(b, b, sum[1]);
+  }
+  for (; i < cols; i += lanes) {
+    const Vec<T> a = f(i, static_cast<int>(cols - i < lanes ? cols - i : lanes));
+    sum[0] = mul_add(a, a, sum[0]);
+  }
+  return reduce_add(sum[0] + sum[1]);
+}
+// Keeps infinity; a NaN becomes one.
+template <class T>
+PYDL_INLINE T larger(T square, T largest) {
+  return square <= largest ? largest : square < FloatTraits<T>::infinity ? square : FloatTraits<T>::infinity;
+}
+
+template <class T>
+T largest_square(const T* p, int64_t row, int64_t rows, int64_t cols) {
+  T largest = 0;
+  for (int64_t r = 0; r < rows; ++r, p += row) {
+    largest = larger(square_of_row<T>(cols, [p](int64_t i, int n) { return get(p + i, n); }), largest);
+  }
+  return largest;
+}
+
+template <class T>
+T scale_rows(T* out, const T* p, int64_t row, int64_t rows, int64_t cols, T factor) {
+  T largest = 0;
+  for (int64_t r = 0; r < rows; ++r, p += row, out += cols) {
+    const auto scaled = [=](int64_t i, int n) {
+      const Vec<T> v = get(p + i, n) * factor;
+      put(out + i, v, n);
+      return v;
+    };
+    largest = larger(square_of_row<T>(cols, scaled), largest);
+  }
+  return largest;
+}
+
+template <class T>
 void finish_rows(T* out, int64_t out_row, int64_t out_cols, int64_t rows, const T* max, const T* sum, T* log_sum) {
   constexpr int lanes = Vec<T>::size;
   for (int64_t r = 0; r < rows; ++r, out += out_row) {
     const bool empty = sum[r] == 0;
-    const T divisor = empty ? T(1) : sum[r];
+    const T factor = empty ? T(1) : 1 / sum[r];
     for (int64_t i = 0; i < out_cols; i += lanes) {
       const int n = static_cast<int>(out_cols - i < lanes ? out_cols - i : lanes);
-      put(out + i, get(out + i, n) / Vec<T>(divisor), n);
+      put(out + i, get(out + i, n) * factor, n);
     }
     log_sum[r] = empty ? FloatTraits<T>::infinity : max[r] + log2(Vec<T>(sum[r])).raw[0];
   }
@@ -200,6 +287,17 @@ void backward_tile(const Backward<T>& b) {
     const Vec<T> shift(b.log_sum[r]), delta(b.delta[r]);
     const bool masked = t.bias || t.keep;
     int64_t i = 0;
+    if (!masked) {
+      for (; i + 2 * lanes <= valid; i += 2 * lanes) {
+#pragma GCC unroll 2
+        for (int u = 0; u < 2; ++u) {
+          const int64_t c = i + u * lanes;
+          const Vec<T> p = weight(Vec<T>::load(s + c) - shift);
+          (p * (dropped(t, r, c, lanes, Vec<T>::load(ds + c)) - delta)).store(ds + c);
+          dropped(t, r, c, lanes, p).store(s + c);
+        }
+      }
+    }
     for (; i < valid; i += lanes) {
       const int n = static_cast<int>(valid - i < lanes ? valid - i : lanes);
       const Vec<T> p = weight((masked ? score(t, r, i, valid) : get(s + i, n)) - shift);
@@ -225,7 +323,7 @@ void delta_rows(T* delta, const T* out, int64_t out_row, const T* grad, int64_t 
 
 template <class T>
 constexpr AttentionTable<T> make_table() {
-  return {&forward_tile<T>, &finish_rows<T>, &backward_tile<T>, &delta_rows<T>};
+  return {&forward_tile<T>, &small_tile<T>, &largest_square<T>, &scale_rows<T>, &finish_rows<T>, &backward_tile<T>, &delta_rows<T>};
 }
 
 }  // namespace

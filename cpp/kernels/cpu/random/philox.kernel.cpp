@@ -239,26 +239,64 @@ void fill_bernoulli(void* out, int64_t begin, int64_t count, uint64_t seed, uint
   });
 }
 
+// Bit k: whether word k of a block is at most `last`.
+PYDL_INLINE uint64_t words_up_to(const uint32_t* words, uint32_t last) {
+  uint64_t bits = 0;
+#if PYDL_ISA_LEVEL == 2
+  const __m512i limit = _mm512_set1_epi32(static_cast<int>(last));
+  for (int k = 0; k < kBlockWords; k += 16)
+    bits |= static_cast<uint64_t>(_mm512_cmple_epu32_mask(_mm512_load_si512(words + k), limit)) << k;
+#else
+  for (int k = 0; k < kBlockWords; ++k) bits |= static_cast<uint64_t>(words[k] <= last) << k;
+#endif
+  return bits;
+}
+
+// Of up to a block of elements. The product, not a choice: NaN and infinity stay visible.
 template <class T>
-void dropout(void* out_bytes, const void* in_bytes, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, double keep,
-             double scale) {
+PYDL_INLINE void drop_block(T* to, const T* from, int64_t n, uint64_t bits, T factor) {
+  if (n < kBlockWords) {
+    for (int64_t k = 0; k < n; ++k) to[k] = from[k] * (bits >> k & 1 ? factor : T(0));
+    return;
+  }
+#if PYDL_ISA_LEVEL == 2
+  using V = Vec<T>;
+  for (int k = 0; k < kBlockWords; k += V::size) {
+    const Mask<T> mask{static_cast<typename Mask<T>::Bits>(bits >> k)};
+    (V::load(from + k) * select(mask, V(factor), V(T(0)))).store(to + k);
+  }
+#else
+  for (int half = 0; half < 2; ++half, to += 32, from += 32) {
+    const auto word = static_cast<uint32_t>(bits >> 32 * half);
+    for (uint32_t k = 0; k < 32; ++k) to[k] = from[k] * (word >> k & 1u ? factor : T(0));
+  }
+#endif
+}
+
+template <class T>
+void dropout(void* out_bytes, const void* in_bytes, int64_t begin, int64_t count, uint64_t seed, uint64_t offset, double keep, double scale,
+             uint64_t* kept) {
   auto* out = static_cast<T*>(out_bytes);
   const auto* in = static_cast<const T*>(in_bytes);
   const auto threshold = static_cast<uint64_t>(keep * 0x1p32);
   const T factor = threshold ? static_cast<T>(scale) : T(0);
   const auto last = static_cast<uint32_t>(threshold ? threshold - 1 : 0);
   alignas(64) uint32_t words[kBlockWords];
-  for (int64_t i = begin; i < begin + count;) {
-    const int64_t skip = i % kBlockWords, rest = begin + count - i, n = rest < kBlockWords - skip ? rest : kBlockWords - skip;
-    philox_block(words, seed, offset + static_cast<uint64_t>(i / kBlockWords) * kBlockCounters);
-    T* to = out + (i - begin);
-    const T* from = in + (i - begin);
-    if (n == kBlockWords) {
-      for (int k = 0; k < kBlockWords; ++k) to[k] = from[k] * (words[k] <= last ? factor : T(0));
-    } else {
-      for (int64_t k = 0; k < n; ++k) to[k] = from[k] * (words[skip + k] <= last ? factor : T(0));
-    }
-    i += n;
+  const int64_t first = begin / kBlockWords;
+  for (int64_t i = 0; i * kBlockWords < count; ++i) {
+    const int64_t at = i * kBlockWords, n = count - at < kBlockWords ? count - at : kBlockWords;
+    philox_block(words, seed, offset + static_cast<uint64_t>(first + i) * kBlockCounters);
+    const uint64_t bits = threshold ? words_up_to(words, last) : 0;
+    if (kept) kept[i] = bits;
+    drop_block(out + at, in + at, n, bits, factor);
+  }
+}
+template <class T>
+void dropout_again(void* out_bytes, const void* in_bytes, int64_t count, double scale, const uint64_t* kept) {
+  auto* out = static_cast<T*>(out_bytes);
+  const auto* in = static_cast<const T*>(in_bytes);
+  for (int64_t at = 0; at < count; at += kBlockWords) {
+    drop_block(out + at, in + at, count - at < kBlockWords ? count - at : kBlockWords, *kept++, static_cast<T>(scale));
   }
 }
 
@@ -329,6 +367,12 @@ constinit const ByDType<Dropout> dropout = [] {
   ByDType<Dropout> t;
   t.slot[static_cast<int>(DType::Float32)] = &simd::PYDL_ISA::dropout<float>;
   t.slot[static_cast<int>(DType::Float64)] = &simd::PYDL_ISA::dropout<double>;
+  return t;
+}();
+constinit const ByDType<DropoutAgain> dropout_again = [] {
+  ByDType<DropoutAgain> t;
+  t.slot[static_cast<int>(DType::Float32)] = &simd::PYDL_ISA::dropout_again<float>;
+  t.slot[static_cast<int>(DType::Float64)] = &simd::PYDL_ISA::dropout_again<double>;
   return t;
 }();
 
