@@ -66,7 +66,7 @@ def block(a, b, stride):
 layers = [nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True)]
 for a, b, s in ((32, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1)): layers += block(a, b, s)
 net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
-x = torch.rand(16, 3, 112, 112); y = torch.randint(0, 10, (16,))
+y = torch.randint(0, 10, (16,))
 """
 
 _UNET = """
@@ -117,7 +117,15 @@ TRAINING_CASES = [
         2,
     ),
     Case("U-Net 4x64x64, training step", _UNET + _STEP, "step()", 1.5),
-    Case("MobileNet blocks b16 112 px, training step", _MOBILE + _STEP, "step()", 3),
+    *(
+        Case(
+            f"MobileNet blocks b16 {px} px, training step",
+            _MOBILE + f"x = torch.rand(16, 3, {px}, {px})" + _STEP,
+            "step()",
+            3,
+        )
+        for px in (112, 224)
+    ),
     Case(
         "ResNet-18 CIFAR b32, training step",
         _RESNET + "net = resnet18(True); x = torch.rand(32, 3, 32, 32); y = torch.randint(0, 10, (32,))" + _STEP,

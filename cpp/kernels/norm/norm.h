@@ -17,17 +17,23 @@ struct Runs {
   int64_t count, n, stride;
 };
 
+// y = (x - mean) * scale + offset; where `clipped`, then min(max(y, 0), ceiling), of which NaN is no ceiling.
+struct Affine {
+  double mean, scale, offset;
+  bool clipped;
+  double ceiling;
+};
+
 struct NormFns {
   // A number near the values: the mean of the first few.
   double (*pilot)(const void* x, int64_t n);
   // out = sum(x - shift), sum((x - shift)^2); the shift is a number of the element type.
   void (*moments)(double out[2], const void* x, Runs runs, double shift);
-  // y = (x - mean) * scale + offset
-  void (*apply)(void* y, const void* x, Runs runs, double mean, double scale, double offset);
-  // out = sum(g), sum(g * (x - mean))
-  void (*gradient_sums)(double out[2], const void* g, const void* x, Runs runs, double mean);
+  void (*apply)(void* y, const void* x, Runs runs, const Affine& map);
+  // out = sum(g), sum(g * (x - mean)). Here and below g counts as 0 where `map` has clipped y; otherwise the mean alone is read.
+  void (*gradient_sums)(double out[2], const void* g, const void* x, Runs runs, const Affine& map);
   // dx = a * g + b * (x - mean) + c
-  void (*gradient)(void* dx, const void* g, const void* x, Runs runs, double mean, double a, double b, double c);
+  void (*gradient)(void* dx, const void* g, const void* x, Runs runs, const Affine& map, double a, double b, double c);
 
   // Rows of n elements, each with its own statistics; the weights of row r are weight + (r % period) * n. stats holds the
   // mean and 1 / sqrt(variance + eps) of each row. Not centred: the mean stays 0 (root mean square).

@@ -226,6 +226,7 @@ constexpr Activation kGeluTanh{"gelu",
 }  // namespace
 
 Tensor relu(const Tensor& input, const Dest& dest) { return activate(kRelu, input, {}, dest); }
+Tensor relu6(const Tensor& input, const Dest& dest) { return activate(kHardtanh, input, {0, 6}, dest); }
 Tensor sigmoid(const Tensor& input, const Dest& dest) { return activate(kSigmoid, input, {}, dest); }
 Tensor tanh(const Tensor& input, const Dest& dest) { return activate(kTanh, input, {}, dest); }
 Tensor logsigmoid(const Tensor& input, const Dest& dest) { return activate(kLogsigmoid, input, {}, dest); }
@@ -254,7 +255,6 @@ Tensor mish(const Tensor& input, const Dest& dest) { return activate(kMish, inpu
 Tensor hardtanh(const Tensor& input, double min_val, double max_val, const Dest& dest) {
   return activate(kHardtanh, input, {min_val, max_val}, dest);
 }
-Tensor relu6(const Tensor& input, const Dest& dest) { return activate(kHardtanh, input, {0, 6}, dest); }
 Tensor hardsigmoid(const Tensor& input, const Dest& dest) { return activate(kHardsigmoid, input, {}, dest); }
 Tensor hardswish(const Tensor& input, const Dest& dest) { return activate(kHardswish, input, {}, dest); }
 Tensor threshold(const Tensor& input, const Scalar& threshold, const Scalar& value, const Dest& dest) {

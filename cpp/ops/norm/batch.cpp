@@ -1,6 +1,7 @@
 // Normalisation over the batch, and over each channel of each sample, both with running statistics.
 #include <cmath>
 
+#include "ops/activation/activation.h"
 #include "ops/copy/copy.h"
 #include "ops/norm/norm.h"
 #include "ops/registry.h"
@@ -77,7 +78,7 @@ Tensor fixed_statistics(const Parameters& p, double eps) {
   return stats;
 }
 
-Normalized run(const Parameters& p, const Tensor& input, bool training, double momentum, double eps) {
+Normalized run(const Parameters& p, const Tensor& input, bool training, double momentum, double eps, const norm::Clip& clip = {}) {
   PYDL_CHECK(input.ndim() >= 2, IndexError, p.op, "(): expected input of at least 2 dimensions (N, C, ...), got ", input.ndim());
   p.check(input, input.size(1));
   if (!training) {
@@ -87,7 +88,8 @@ Normalized run(const Parameters& p, const Tensor& input, bool training, double m
   }
   const bool last = lies_channels_last(input);
   const Layout l = batch_layout(input, last);
-  const norm::Call call{p.op, "NativeBatchNormBackward0", input, p.weight, p.bias, l, eps, true, last};
+  const char* node = !clip.on ? "NativeBatchNormBackward0" : std::isnan(clip.ceiling) ? "ReluBackward0" : "HardtanhBackward0";
+  const norm::Call call{p.op, node, input, p.weight, p.bias, l, eps, true, last, clip};
   if (!training) return norm::normalize(call, fixed_statistics(p, eps));
   Normalized r = norm::normalize(call);
   if (p.running_mean.defined() && input.numel()) {
@@ -104,6 +106,17 @@ Normalized run(const Parameters& p, const Tensor& input, bool training, double m
 Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
                   bool training, double momentum, double eps, bool) {
   return run({"batch_norm", weight, bias, running_mean, running_var}, input, training, momentum, eps).out;
+}
+
+// Batch normalisation and relu, or relu6. One pass over memory for both, where the layout and dtype allow it.
+Tensor batch_norm_clipped(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
+                          const Tensor& running_var, bool training, double momentum, double eps, bool six) {
+  const Parameters p{"batch_norm", weight, bias, running_mean, running_var};
+  const bool planes = input.ndim() > 2 && input.numel() > input.size(0) * input.size(1) && !lies_channels_last(input);
+  const bool exact = input.dtype() == DType::Float32 || input.dtype() == DType::Float64;
+  if (planes && exact) return run(p, input, training, momentum, eps, {true, six ? 6.0 : std::nan("")}).out;
+  const Tensor y = run(p, input, training, momentum, eps).out;
+  return six ? relu6(y) : relu(y);
 }
 
 std::tuple<Tensor, Tensor, Tensor> native_batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
@@ -157,6 +170,10 @@ Example:
     tensor([[-1.],
             [ 1.]])
 )doc");
+PYDL_OP(batch_norm_clipped,
+        "_batch_norm_clipped(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, "
+        "running_var: Tensor | None, training: bool, momentum: float, eps: float, six: bool) -> Tensor",
+        Private, R"doc()doc");
 PYDL_OP(native_batch_norm,
         "native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, "
         "running_var: Tensor | None, training: bool, momentum: float, eps: float) -> tuple[Tensor, Tensor, Tensor]",

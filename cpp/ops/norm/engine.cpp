@@ -9,6 +9,7 @@
 
 namespace pydl::norm {
 
+using kernels::norm::Affine;
 using kernels::norm::NormFns;
 using kernels::norm::Runs;
 
@@ -39,6 +40,10 @@ Statistic finish(const double sums[2], double shift, int64_t count) {
   return {shift + d, variance < 0 ? 0 : variance, d * d > 4 * variance};
 }
 double inverse_root(double variance, double eps) { return 1 / std::sqrt(variance + eps); }
+
+Affine affine_map(double mean, double rstd, double weight, double offset, const Clip& clip = {}) {
+  return {mean, rstd * weight, offset, clip.on, clip.ceiling};
+}
 
 // The backward coefficients: dx = a g + b (x - mean) + c, from sums of g and of g (x - mean).
 struct Slope {
@@ -91,7 +96,7 @@ struct Slab {
 };
 
 void planes_forward(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& b, const Layout& l, double eps, const Tensor& stats,
-                    bool fixed) {
+                    bool fixed, const Clip& clip) {
   const NormFns& f = fns_of(x);
   const Slab slab{l, x.item_size()};
   double* s = doubles(stats);
@@ -109,26 +114,26 @@ void planes_forward(const Tensor& y, const Tensor& x, const Tensor& w, const Ten
       }
       s[2 * c] = found.mean, s[2 * c + 1] = inverse_root(found.variance, eps);
     }
-    const double scale = s[2 * c + 1] * number_at(w, c, 1), offset = number_at(b, c, 0);
-    slab.each(c, [&](int64_t at, Runs r, int64_t) { f.apply(y->data + at, x->data + at, r, s[2 * c], scale, offset); });
+    const Affine map = affine_map(s[2 * c], s[2 * c + 1], number_at(w, c, 1), number_at(b, c, 0), clip);
+    slab.each(c, [&](int64_t at, Runs r, int64_t) { f.apply(y->data + at, x->data + at, r, map); });
   });
 }
 
 void planes_backward(const Gradients& out, const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& stats, const Layout& l,
-                     bool fixed) {
+                     bool fixed, const Clip& clip) {
   const NormFns& f = fns_of(x);
   const Slab slab{l, x.item_size()};
   const double* s = doubles(stats);
   slab.channels([&](int64_t c) {
-    const double mean = s[2 * c], rstd = s[2 * c + 1];
+    const double rstd = s[2 * c + 1];
+    const Affine map = affine_map(s[2 * c], rstd, number_at(w, c, 1), clip.on ? number_at(clip.offset, c, 0) : 0, clip);
     double sums[2];
-    slab.sums(c, sums, [&](double* part, int64_t at, Runs r) { f.gradient_sums(part, g->data + at, x->data + at, r, mean); });
+    slab.sums(c, sums, [&](double* part, int64_t at, Runs r) { f.gradient_sums(part, g->data + at, x->data + at, r, map); });
     set_number(out.weight, c, sums[1] * rstd);
     set_number(out.bias, c, sums[0]);
     if (!out.input.defined()) return;
     const Slope k(number_at(w, c, 1), rstd, sums, l.count(), fixed);
-    slab.each(c,
-              [&](int64_t at, Runs r, int64_t) { f.gradient(out.input->data + at, g->data + at, x->data + at, r, mean, k.a, k.b, k.c); });
+    slab.each(c, [&](int64_t at, Runs r, int64_t) { f.gradient(out.input->data + at, g->data + at, x->data + at, r, map, k.a, k.b, k.c); });
   });
 }
 
@@ -294,7 +299,8 @@ void groups_forward(const Tensor& y, const Tensor& x, const Tensor& w, const Ten
       s[0] = found.mean, s[1] = inverse_root(found.variance, eps);
       for (int64_t d = 0; d < l.features; ++d) {
         const int64_t channel = r % l.groups * l.features + d, at = (r * n + d * l.inner) * item;
-        f.apply(y->data + at, x->data + at, Runs{1, l.inner, l.inner}, s[0], s[1] * number_at(w, channel, 1), number_at(b, channel, 0));
+        f.apply(y->data + at, x->data + at, Runs{1, l.inner, l.inner},
+                affine_map(s[0], s[1], number_at(w, channel, 1), number_at(b, channel, 0)));
       }
     }
   });
@@ -306,19 +312,20 @@ void groups_backward(const Gradients& out, const Tensor& g, const Tensor& x, con
   std::vector<double> sums(static_cast<size_t>(2 * l.rows() * l.features));  // of g and g (x - mean), for each outer and channel
   parallel_for(l.rows(), std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      const double *s = doubles(stats) + 2 * r, mean = s[0], rstd = s[1];
+      const double *s = doubles(stats) + 2 * r, rstd = s[1];
+      const Affine map = affine_map(s[0], rstd, 1, 0);
       double total[2] = {0, 0};  // with weights
       for (int64_t d = 0; d < l.features; ++d) {
         const int64_t at = (r * n + d * l.inner) * item;
         double* part = &sums[static_cast<size_t>(2 * (r * l.features + d))];
-        f.gradient_sums(part, g->data + at, x->data + at, Runs{1, l.inner, l.inner}, mean);
+        f.gradient_sums(part, g->data + at, x->data + at, Runs{1, l.inner, l.inner}, map);
         const double weight = number_at(w, r % l.groups * l.features + d, 1);
         total[0] += weight * part[0], total[1] += weight * part[1];
       }
       const Slope k(1, rstd, total, n, false);
       for (int64_t d = 0; d < l.features && out.input.defined(); ++d) {
         const int64_t at = (r * n + d * l.inner) * item;
-        f.gradient(out.input->data + at, g->data + at, x->data + at, Runs{1, l.inner, l.inner}, mean,
+        f.gradient(out.input->data + at, g->data + at, x->data + at, Runs{1, l.inner, l.inner}, map,
                    rstd * number_at(w, r % l.groups * l.features + d, 1), k.b, k.c);
       }
     }
@@ -337,13 +344,13 @@ void groups_backward(const Gradients& out, const Tensor& g, const Tensor& x, con
 
 }  // namespace
 
-Tensor forward(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, const Layout& l, double eps, bool centered,
-               Tensor* stats) {
+Tensor forward(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, const Layout& l, double eps, bool centered, Tensor* stats,
+               const Clip& clip) {
   const Tensor y = empty_strided(x.sizes(), x.strides(), x.dtype(), op);
   *stats = zeros(Dims{l.statistics(), 2}, DType::Float64);
   if (l.numel() == 0) return y;
   if (l.over_batch) {
-    (l.inner == 1 ? columns_forward : planes_forward)(y, x, w, b, l, eps, *stats, false);
+    l.inner == 1 ? columns_forward(y, x, w, b, l, eps, *stats, false) : planes_forward(y, x, w, b, l, eps, *stats, false, clip);
   } else if (l.inner == 1) {
     rows_forward(y, x, w, b, l, eps, centered, *stats);
   } else {
@@ -352,20 +359,22 @@ Tensor forward(const char* op, const Tensor& x, const Tensor& w, const Tensor& b
   return y;
 }
 
-Tensor forward_fixed(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, const Layout& l, const Tensor& stats) {
+Tensor forward_fixed(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, const Layout& l, const Tensor& stats,
+                     const Clip& clip) {
   const Tensor y = empty_strided(x.sizes(), x.strides(), x.dtype(), op);
-  if (l.numel()) (l.inner == 1 ? columns_forward : planes_forward)(y, x, w, b, l, 0, stats, true);
+  if (l.numel() == 0) return y;
+  l.inner == 1 ? columns_forward(y, x, w, b, l, 0, stats, true) : planes_forward(y, x, w, b, l, 0, stats, true, clip);
   return y;
 }
 
 Gradients backward(const char* op, const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& stats, const Layout& l, bool centered,
-                   bool fixed, Wanted wanted) {
+                   bool fixed, Wanted wanted, const Clip& clip) {
   const Gradients out{wanted.input ? empty_strided(x.sizes(), x.strides(), x.dtype(), op) : Tensor(),
                       wanted.weight ? zeros(Dims{l.channels()}, x.dtype()) : Tensor(),
                       wanted.bias ? zeros(Dims{l.channels()}, x.dtype()) : Tensor()};
   if (l.numel() == 0) return out;
   if (l.over_batch) {
-    (l.inner == 1 ? columns_backward : planes_backward)(out, g, x, w, stats, l, fixed);
+    l.inner == 1 ? columns_backward(out, g, x, w, stats, l, fixed) : planes_backward(out, g, x, w, stats, l, fixed, clip);
   } else if (l.inner == 1) {
     rows_backward(out, g, x, w, stats, l, centered);
   } else {

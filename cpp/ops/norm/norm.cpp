@@ -1,8 +1,11 @@
 // Recording a normalisation, and its gradient by differentiable ops.
 #include "ops/norm/norm.h"
 
+#include <cmath>
+
 #include "ops/copy/copy.h"
 #include "ops/pointwise/arithmetic.h"
+#include "ops/pointwise/comparison.h"
 #include "ops/pointwise/engine.h"
 #include "ops/pointwise/exponential.h"
 #include "ops/reduce/reduce.h"
@@ -59,7 +62,22 @@ struct Saved {
   bool centered, channels_last, fixed, has_weight;
   Dims parameter_shape;
   DType weight_dtype, bias_dtype;
+  Clip clip;
 };
+
+// The gradient before the activation, by differentiable ops: what was clipped passes nothing on.
+Tensor before_clip(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& stats, const Saved& s) {
+  if (!s.clip.on) return g;
+  Tensor below, above;
+  {
+    const autograd::GradGuard off(false);
+    const Tensor y = forward_fixed(s.op, contiguous(x), flat(weight), s.clip.offset, s.layout, stats);
+    below = le(y, Operand(0));
+    if (!std::isnan(s.clip.ceiling)) above = ge(y, Operand(s.clip.ceiling));
+  }
+  const Tensor passed = where(below, Operand(0), g);
+  return above.defined() ? where(above, Operand(0), passed) : passed;
+}
 
 void set_gradients(Backward& b, const Saved& s) {
   const Tensor x = s.input.get(b), weight = s.has_weight ? s.weight.get(b) : Tensor(), stats = s.stats.get(b);
@@ -70,13 +88,13 @@ void set_gradients(Backward& b, const Saved& s) {
     const auto seen = [&](const Tensor& t) {
       return reshape(to_memory_order(to_dtype(t, compute), s.channels_last), full_shape(s.layout));
     };
-    g = backward_formula(seen(b.grad()), seen(x), in_compute_type(weight, compute), s.fixed ? stats : Tensor(), s.layout, s.eps, s.centered,
-                         wanted);
+    g = backward_formula(seen(before_clip(b.grad(), x, weight, stats, s)), seen(x), in_compute_type(weight, compute),
+                         s.fixed ? stats : Tensor(), s.layout, s.eps, s.centered, wanted);
     if (g.input.defined()) g.input = from_memory_order(g.input, x, s.channels_last);
   } else {
     const Tensor values = readable(to_dtype(x, compute), x, s.channels_last);
     g = backward(s.op, readable(to_dtype(b.grad(), compute), x, s.channels_last), values, flat(in_compute_type(weight, compute)), stats,
-                 s.layout, s.centered, s.fixed, wanted);
+                 s.layout, s.centered, s.fixed, wanted, s.clip);
   }
   if (g.input.defined()) b.set(0, to_dtype(g.input, x.dtype()));
   if (g.weight.defined()) b.set(1, to_dtype(reshape(g.weight, s.parameter_shape), s.weight_dtype));
@@ -125,8 +143,8 @@ Normalized normalize(const Call& call, const Tensor& fixed_stats) {
     const Tensor values = readable(to_dtype(x, compute), x, call.channels_last);
     const Tensor w = flat(in_compute_type(call.weight, compute)), b = flat(in_compute_type(call.bias, compute));
     result.stats = fixed_stats;
-    Tensor y = fixed_stats.defined() ? forward_fixed(call.op, values, w, b, call.layout, fixed_stats)
-                                     : forward(call.op, values, w, b, call.layout, call.eps, call.centered, &result.stats);
+    Tensor y = fixed_stats.defined() ? forward_fixed(call.op, values, w, b, call.layout, fixed_stats, call.clip)
+                                     : forward(call.op, values, w, b, call.layout, call.eps, call.centered, &result.stats, call.clip);
     result.out = to_dtype(y, x.dtype());
   }
   if (!autograd::needs_grad(x, call.weight, call.bias)) return result;
@@ -143,7 +161,12 @@ Normalized normalize(const Call& call, const Tensor& fixed_stats) {
           call.weight.defined(),
           parameter.defined() ? parameter.sizes() : Dims{},
           call.weight.defined() ? call.weight.dtype() : compute,
-          call.bias.defined() ? call.bias.dtype() : compute};
+          call.bias.defined() ? call.bias.dtype() : compute,
+          call.clip};
+  if (call.clip.on && call.bias.defined()) {  // a copy: an optimizer may move the bias before the gradient is asked for
+    const autograd::GradGuard off(false);
+    s.clip.offset = clone(call.bias);
+  }
   record({}, call.node, result.out, {&x, &call.weight, &call.bias}, [s = std::move(s)](Backward& b) { set_gradients(b, s); });
   return result;
 }

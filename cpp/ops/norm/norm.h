@@ -22,17 +22,24 @@ struct Layout {
 struct Gradients {
   Tensor input, weight, bias;  // weight and bias flat
 };
+// relu (no ceiling: NaN) or relu6 behind a normalisation of planes, in the same pass over memory; gradients ask for the bias too.
+struct Clip {
+  bool on = false;
+  double ceiling = 0;
+  Tensor offset = {};
+};
 struct Wanted {
   bool input, weight, bias;
 };
 
 // float64 [statistics][2]: mean (0 when not centred) and 1 / sqrt(variance + eps), of which `forward` fills its own.
 Tensor forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const Layout& l, double eps, bool centered,
-               Tensor* stats);
+               Tensor* stats, const Clip& clip = {});
 // With the given statistics, over the batch.
-Tensor forward_fixed(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const Layout& l, const Tensor& stats);
+Tensor forward_fixed(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const Layout& l, const Tensor& stats,
+                     const Clip& clip = {});
 Gradients backward(const char* op, const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& stats, const Layout& l,
-                   bool centered, bool fixed, Wanted wanted);
+                   bool centered, bool fixed, Wanted wanted, const Clip& clip = {});
 // The same by differentiable ops. Undefined stats: as functions of x.
 Gradients backward_formula(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& stats, const Layout& l, double eps,
                            bool centered, Wanted wanted);
@@ -48,6 +55,7 @@ struct Call {
   double eps;
   bool centered = true;
   bool channels_last = false;  // the input lies in memory as [outer][inner][channels]; the layout is that of the memory
+  Clip clip = {};
 };
 struct Normalized {
   Tensor out, stats;

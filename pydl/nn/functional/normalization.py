@@ -45,6 +45,23 @@ def batch_norm(
     return pydl.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, False)
 
 
+def _batch_norm_clipped(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    six: bool = False,
+) -> Tensor:
+    # batch_norm and then relu, or relu6: the same values and gradients with fewer passes over memory.
+    if training:
+        _require_several(input, input.numel() // max(input.shape[1], 1) if input.dim() > 1 else 2, "value per channel")
+    return pydl._batch_norm_clipped(input, weight, bias, running_mean, running_var, training, momentum, eps, six)
+
+
 def _require_several(input: Tensor, count: int, what: str) -> None:
     if count == 1:
         raise ValueError(f"Expected more than 1 {what} when training, got input size {input.shape}")

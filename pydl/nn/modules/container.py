@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from pydl import Tensor
+from pydl.nn.modules._joined import LEADERS, call_two
 from pydl.nn.modules.module import Module
 from pydl.nn.parameter import Parameter
 
@@ -94,9 +95,16 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """The output of the last module; the input itself when there is none."""
+        leader = None  # held back until the next module is known
         for module in self._modules.values():
-            input = module(input)
-        return input
+            if leader is not None:
+                input = call_two(leader, module, input)
+                leader = None
+            elif type(module) in LEADERS:
+                leader = module
+            else:
+                input = module(input)
+        return input if leader is None else leader(input)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pydl
 from pydl import Tensor, nn
+from pydl.nn.modules._joined import call_two
 from pydl.vision.models._build import builder, init_weights
 
 __all__ = [
@@ -61,7 +62,7 @@ class BasicBlock(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        out = self.bn2(self.conv2(call_two(self.bn1, self.relu, self.conv1(x))))
         return self.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
@@ -100,8 +101,8 @@ class Bottleneck(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
+        out = call_two(self.bn1, self.relu, self.conv1(x))
+        out = call_two(self.bn2, self.relu, self.conv2(out))
         out = self.bn3(self.conv3(out))
         return self.relu(out + (x if self.downsample is None else self.downsample(x)))
 
@@ -171,7 +172,7 @@ class ResNet(nn.Module):
         return nn.Sequential(*made)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(call_two(self.bn1, self.relu, self.conv1(x)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(pydl.flatten(self.avgpool(x), 1))
 

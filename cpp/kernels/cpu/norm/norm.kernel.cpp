@@ -34,49 +34,80 @@ void moments(double out[2], const void* x_bytes, Runs r, double shift) {
     return VecPair<T>{d, d};
   });
 }
-template <class T>
-void apply(void* y_bytes, const void* x_bytes, Runs r, double mean, double scale, double offset) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  auto* y = static_cast<T*>(y_bytes);
-  const TwoWords<T> m(mean);
-  const Vec<T> s(static_cast<T>(scale)), o(static_cast<T>(offset));
+// The map in vectors. What it clips, gradients do not pass: where y <= 0 or y >= ceiling, as after relu and hardtanh.
+template <class T, bool kClipped>
+struct Mapping {
+  TwoWords<T> mean;
+  Vec<T> scale, offset, ceiling;
+  PYDL_INLINE explicit Mapping(const norm::Affine& map)
+      : mean(map.mean), scale(static_cast<T>(map.scale)), offset(static_cast<T>(map.offset)), ceiling(static_cast<T>(map.ceiling)) {}
+  PYDL_INLINE Vec<T> affine(Vec<T> below) const { return mul_add(below, scale, offset); }
+  PYDL_INLINE Vec<T> operator()(Vec<T> x) const {
+    const Vec<T> y = affine(mean.below(x));
+    if constexpr (!kClipped) return y;
+    const Vec<T> positive = max_second(Vec<T>(T(0)), y);
+    return select(positive > ceiling, ceiling, positive);
+  }
+  PYDL_INLINE Vec<T> passed(Vec<T> g, Vec<T> below) const {
+    if constexpr (!kClipped) return g;
+    const Vec<T> y = affine(below), zero(T(0));
+    return select(y >= ceiling, zero, select(y <= T(0), zero, g));
+  }
+};
+
+template <class T, bool kClipped>
+void apply_as(T* y, const T* x, Runs r, const norm::Affine& map) {
+  const Mapping<T, kClipped> f(map);
   const int64_t ahead = fetch_distance<T>(r);
   for (int64_t run = 0; run < r.count; ++run) {
     visit<T>(r.n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
       __builtin_prefetch(y + run * r.stride + i + ahead, 1);
-      store_lanes(y + run * r.stride + i, mul_add(m.below(load_lanes(x + run * r.stride + i, lanes)), s, o), lanes);
+      store_lanes(y + run * r.stride + i, f(load_lanes(x + run * r.stride + i, lanes)), lanes);
     });
   }
 }
 template <class T>
-void gradient_sums(double out[2], const void* g_bytes, const void* x_bytes, Runs r, double mean) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  const auto* g = static_cast<const T*>(g_bytes);
-  const TwoWords<T> m(mean);
+void apply(void* y, const void* x, Runs r, const norm::Affine& map) {
+  (map.clipped ? apply_as<T, true> : apply_as<T, false>)(static_cast<T*>(y), static_cast<const T*>(x), r, map);
+}
+
+template <class T, bool kClipped>
+void gradient_sums_as(double out[2], const T* g, const T* x, Runs r, const norm::Affine& map) {
+  const Mapping<T, kClipped> f(map);
   const int64_t ahead = fetch_distance<T>(r);
   pair_sums<T>(out, r.count, r.n, [&](int64_t run, int64_t i, int lanes) __attribute__((always_inline)) {
     const int64_t at = run * r.stride + i;
     __builtin_prefetch(x + at + ahead);
     __builtin_prefetch(g + at + ahead);
-    return VecPair<T>{load_lanes(g + at, lanes), m.below(load_lanes(x + at, lanes))};
+    const Vec<T> below = f.mean.below(load_lanes(x + at, lanes));
+    return VecPair<T>{f.passed(load_lanes(g + at, lanes), below), below};
   });
 }
 template <class T>
-void gradient(void* dx_bytes, const void* g_bytes, const void* x_bytes, Runs r, double mean, double a, double b, double c) {
-  const auto* x = static_cast<const T*>(x_bytes);
-  const auto* g = static_cast<const T*>(g_bytes);
-  auto* dx = static_cast<T*>(dx_bytes);
-  const TwoWords<T> m(mean);
+void gradient_sums(double out[2], const void* g, const void* x, Runs r, const norm::Affine& map) {
+  (map.clipped ? gradient_sums_as<T, true> : gradient_sums_as<T, false>)(out, static_cast<const T*>(g), static_cast<const T*>(x), r, map);
+}
+
+template <class T, bool kClipped>
+void gradient_as(T* dx, const T* g, const T* x, Runs r, const norm::Affine& map, double a, double b, double c) {
+  const Mapping<T, kClipped> f(map);
   const Vec<T> va(static_cast<T>(a)), vb(static_cast<T>(b)), vc(static_cast<T>(c));
+  const bool flat = b == 0;  // given statistics: an infinite x has no part in the slope, where 0 * x would give NaN
   const int64_t ahead = fetch_distance<T>(r);
   for (int64_t run = 0; run < r.count; ++run) {
     visit<T>(r.n, [&](int64_t i, int lanes) __attribute__((always_inline)) {
       const int64_t at = run * r.stride + i;
       __builtin_prefetch(dx + at + ahead, 1);
-      const Vec<T> rest = mul_add(m.below(load_lanes(x + at, lanes)), vb, vc);
-      store_lanes(dx + at, mul_add(load_lanes(g + at, lanes), va, rest), lanes);
+      const Vec<T> below = f.mean.below(load_lanes(x + at, lanes));
+      const Vec<T> rest = flat ? vc : mul_add(below, vb, vc);
+      store_lanes(dx + at, mul_add(f.passed(load_lanes(g + at, lanes), below), va, rest), lanes);
     });
   }
+}
+template <class T>
+void gradient(void* dx, const void* g, const void* x, Runs r, const norm::Affine& map, double a, double b, double c) {
+  (map.clipped ? gradient_as<T, true> : gradient_as<T, false>)(static_cast<T*>(dx), static_cast<const T*>(g), static_cast<const T*>(x), r,
+                                                               map, a, b, c);
 }
 
 // ---- rows with statistics of their own ----------------------------------------------------------------------------
@@ -302,7 +333,7 @@ void column_gradient(void* dx_bytes, const void* g_bytes, const void* x_bytes, i
 #pragma GCC unroll 4
       for (int u = 0; u < decltype(side)::value; ++u) {
         const int64_t at = (r + u) * n + i;
-        const Vec<T> rest = mul_add(m.below(load_lanes(x + at, lanes)), vb, vc);
+        const Vec<T> rest = select(vb == T(0), vc, mul_add(m.below(load_lanes(x + at, lanes)), vb, vc));
         store_lanes(dx + at, mul_add(load_lanes(g + at, lanes), va, rest), lanes);
       }
     });
