@@ -106,7 +106,8 @@ void gather_tail(const float* v, int64_t pitch, int64_t k, int64_t first, int64_
 }
 
 // The products of such tiles with rows of weights, as columns of out. `sums` is room for them.
-void multiply_tail(const float* tiles, int64_t tail, int64_t k, const float* weights, int64_t rows, float* sums, float* out, int64_t pitch) {
+void multiply_tail(const float* tiles, int64_t tail, int64_t k, const float* weights, int64_t rows, float* sums, float* out,
+                   int64_t pitch) {
   gemm_table<float>().skinny_dots({tail, rows, k, tiles, k, 1, weights, k, sums, rows});
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < tail; ++j) out[i * pitch + j] = sums[j * rows + i];

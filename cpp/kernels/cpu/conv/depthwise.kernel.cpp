@@ -200,8 +200,9 @@ void conv_small(const PlaneConv<float>& g) {
 
 bool conv_of_few(const PlaneConv<float>& g) {
   if (g.planes != 1) return false;
-  return with_one_of(g.window, [&](auto k) { conv_small<decltype(k)>(g); }, Kernel<3, 3, 1>{}, Kernel<3, 3, 2>{}, Kernel<5, 5, 1>{},
-                     Kernel<5, 5, 2>{}, Kernel<2, 2, 1>{}, Kernel<1, 2, 1>{}, Kernel<2, 1, 1>{}, Kernel<1, 1, 1>{});
+  return with_one_of(
+      g.window, [&](auto k) { conv_small<decltype(k)>(g); }, Kernel<3, 3, 1>{}, Kernel<3, 3, 2>{}, Kernel<5, 5, 1>{}, Kernel<5, 5, 2>{},
+      Kernel<2, 2, 1>{}, Kernel<1, 2, 1>{}, Kernel<2, 1, 1>{}, Kernel<1, 1, 1>{});
 }
 
 template <class K, int kCount>
@@ -246,8 +247,8 @@ void sum_small(const PlaneSums<float>& g) {
 }
 
 bool sums_of_few(const PlaneSums<float>& g) {
-  return with_one_of(g.window, [&](auto k) { sum_small<decltype(k)>(g); }, Kernel<3, 3, 1>{}, Kernel<3, 3, 2>{}, Kernel<5, 5, 1>{},
-                     Kernel<5, 5, 2>{});
+  return with_one_of(
+      g.window, [&](auto k) { sum_small<decltype(k)>(g); }, Kernel<3, 3, 1>{}, Kernel<3, 3, 2>{}, Kernel<5, 5, 1>{}, Kernel<5, 5, 2>{});
 }
 
 // ---- any taps --------------------------------------------------------------------------------------------------
