@@ -18,6 +18,8 @@ CASES: dict[str, Case] = {
     "3x3 large": ((1, 2, 37, 133), (2, 1, 3, 3), {"padding": 1, "groups": 2}),
     "3x3 by 2": ((2, 5, 15, 38), (5, 1, 3, 3), {"padding": 1, "stride": 2, "groups": 5}),
     "3x3 by 2, even": ((2, 3, 16, 64), (3, 1, 3, 3), {"padding": 1, "stride": 2, "groups": 3}),
+    "3x3 by 2 without padding": ((2, 3, 16, 35), (3, 1, 3, 3), {"stride": 2, "groups": 3}),
+    "3x3 by 2, far padding": ((2, 3, 9, 34), (3, 1, 3, 3), {"padding": (3, 4), "stride": 2, "groups": 3}),
     "3x3 by 2, one row": ((2, 3, 2, 2), (3, 1, 3, 3), {"padding": 1, "stride": 2, "groups": 3}),
     "5x5": ((2, 3, 17, 35), (3, 1, 5, 5), {"padding": 2, "groups": 3}),
     "5x5 by 2": ((2, 3, 18, 41), (3, 1, 5, 5), {"padding": 2, "stride": 2, "groups": 3}),
@@ -50,14 +52,17 @@ def test_places_outside_spoil_nothing(name: str, value: float) -> None:
     check_infinite(CASES[name], value)
 
 
+@pytest.mark.parametrize("extra", [0, 1])
 @pytest.mark.parametrize("kernel, stride", [(3, 2), (5, 2), (3, 1), (4, 2)])
-def test_transposed(kernel: int, stride: int) -> None:
+def test_transposed(kernel: int, stride: int, extra: int) -> None:
     rng = np.random.default_rng(8)
-    x, w = (rng.standard_normal(s).astype("float32") for s in ((2, 6, 9, 14), (6, 1, kernel, kernel)))
+    x, w, bias = (rng.standard_normal(s).astype("float32") for s in ((2, 6, 9, 14), (6, 1, kernel, kernel), (6,)))
     results = []
     for dtype in (pydl.float32, pydl.float64):
         a, b = (pydl.tensor(v).to(dtype).requires_grad_() for v in (x, w))
-        y = pydl.conv_transpose2d(a, b, stride=stride, padding=1, groups=6)
+        y = pydl.conv_transpose2d(
+            a, b, pydl.tensor(bias).to(dtype), stride=stride, padding=1, output_padding=min(extra, stride - 1), groups=6
+        )
         y.square().sum().backward()
         results.append([t.detach().numpy() for t in (y, a.grad, b.grad)])
     for got, expected in zip(*results):

@@ -351,6 +351,7 @@ void backward_input(const Shape& s, const T* out_grad, const T* weight, const T*
   if constexpr (sizeof(T) == 4) {
     if (narrow_input(s, out_grad, weight, bias, in_grad)) return;
   }
+  if (depthwise_input(s, out_grad, weight, bias, in_grad)) return;
   Pass<T> p{};
   p.groups = s.groups, p.channels = s.o, p.rows = s.c;
   p.in = out_grad, p.in_plane = s.out_plane(), p.in_group = s.o * p.in_plane, p.in_batch = s.groups * p.in_group;

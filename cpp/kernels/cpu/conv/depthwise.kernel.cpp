@@ -359,9 +359,54 @@ void sums(const PlaneSums<T>& g) {
   }
 }
 
+// ---- the gradient of the planes, stride 2 ------------------------------------------------------------------------
+
+// Column 2 w - padding has the outer taps of results w and w - 1, the column behind it the middle tap of w; rows likewise. Every
+// row of results is loaded once, and every row of the plane written once.
+template <class T>
+void spread(const PlaneSpread<T>& args) {
+  constexpr int L = kLanes<T>;
+  const PlaneSpread<T> g = args;
+  V<T> weight[9];
+  for (int i = 0; i < 9; ++i) weight[i] = splat(g.weight[i]);
+  const V<T> bias = splat(g.bias);
+  const int64_t last = (g.height - 1 + g.padding_h) / 2;
+  for (int64_t w = g.padding_w / 2; 2 * w - g.padding_w < g.width; w += L) {
+    const int64_t x = 2 * w - g.padding_w;
+    const LaneMask<T> here = inside<T>(w, g.columns), before = inside<T>(w - 1, g.columns);
+    const LaneMask<T> low = inside<T>(x, g.width), high = inside<T>(x + L, g.width);
+    const auto read = [&](int64_t h, V<T>* v) __attribute__((always_inline)) {
+      const bool valid = h >= 0 && h < g.rows;
+      const T* row = g.grad + h * g.columns + w;
+      v[0] = valid ? load_lanes(row, here) : V<T>{};
+      v[1] = valid ? load_lanes(row - 1, before) : V<T>{};
+    };
+    const auto write = [&](int64_t y, V<T> even, V<T> odd) __attribute__((always_inline)) {
+      V<T> flat[2];
+      zip(even, odd, flat);
+      T* row = g.in + y * g.width + x;
+      store_lanes(row, flat[0], low);
+      store_lanes(row + L, flat[1], high);
+    };
+    V<T> v[2], above[2];
+    read(g.padding_h / 2 - 1, above);
+    for (int64_t h = g.padding_h / 2; h <= last; ++h) {
+      read(h, v);
+      const int64_t y = 2 * h - g.padding_h;
+      if (y >= 0) {
+        const V<T> even = fma(weight[2], v[1], fma(weight[0], v[0], bias));
+        write(y, fma(weight[8], above[1], fma(weight[6], above[0], even)), fma(weight[7], above[0], fma(weight[1], v[0], bias)));
+      }
+      if (y + 1 < g.height) write(y + 1, fma(weight[5], v[1], fma(weight[3], v[0], bias)), fma(weight[4], v[0], bias));
+      above[0] = v[0];
+      above[1] = v[1];
+    }
+  }
+}
+
 }  // namespace
 
-constinit const DepthwiseTable<float> depthwise_f32 = {conv<float>, sums<float>};
-constinit const DepthwiseTable<double> depthwise_f64 = {conv<double>, sums<double>};
+constinit const DepthwiseTable<float> depthwise_f32 = {conv<float>, sums<float>, spread<float>};
+constinit const DepthwiseTable<double> depthwise_f64 = {conv<double>, sums<double>, spread<double>};
 
 }  // namespace pydl::kernels::conv::PYDL_ISA
