@@ -40,10 +40,23 @@ struct PlaneSums {
   T* sums;
 };
 
+// in[2 h + i - padding_h][2 w + j - padding_w] += weight[3 i + j] * grad[h][w], from a bias on: the transpose of a kernel of 3x3
+// taps with a stride of 2.
+template <class T>
+struct PlaneSpread {
+  const T* grad;
+  int64_t rows, columns;
+  const T* weight;
+  T bias;
+  T* in;
+  int64_t height, width, padding_h, padding_w;
+};
+
 template <class T>
 struct DepthwiseTable {
   void (*conv)(const PlaneConv<T>&);
   void (*sums)(const PlaneSums<T>&);
+  void (*spread)(const PlaneSpread<T>&);
 };
 
 PYDL_KERNEL(DepthwiseTable<float>, depthwise_f32);

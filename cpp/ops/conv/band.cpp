@@ -73,9 +73,13 @@ void backward_gather(const Shape& s, const int64_t phase[3], Gather& g, std::vec
   }
 }
 
+// Pieces of a row are whole panels of the matrix kernels.
+constexpr int64_t kWhole = 32;
+
 Bands::Bands(const Gather& g, int64_t pixels, bool buffered) : g_(g), plain_(!buffered && g.is_plain()) {
   pieces_ = ceil_div(g.grid[2], std::max<int64_t>(1, pixels));
   row_width_ = ceil_div(g.grid[2], pieces_);
+  if (pieces_ > 1) row_width_ = ceil_div(row_width_, kWhole) * kWhole;
   pieces_ = ceil_div(g.grid[2], row_width_);
   const int64_t total = g.batch * g.grid[0] * g.grid[1] * pieces_;
   rows_ = pieces_ > 1 ? 1 : std::max<int64_t>(1, std::min(pixels / row_width_, total));

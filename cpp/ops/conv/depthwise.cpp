@@ -84,6 +84,22 @@ void run_depthwise(const Pass<T>& p) {
 }
 
 template <class T>
+bool depthwise_input(const Shape& s, const T* out_grad, const T* weight, const T* bias, T* in_grad) {
+  if (s.c != 1 || s.o != 1 || s.kernel[0] != 1 || s.in[0] != 1 || s.out[0] != 1 || s.padding[0] != 0) return false;
+  for (int d = 1; d < 3; ++d) {
+    if (s.kernel[d] != 3 || s.stride[d] != 2 || s.dilation[d] != 1) return false;
+  }
+  parallel_for(s.batch * s.groups, std::max<int64_t>(1, kGrain / s.in_plane()), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i % s.groups;
+      depthwise_table<T>().spread({out_grad + i * s.out_plane(), s.out[1], s.out[2], weight + group * 9, bias ? bias[group] : T(0),
+                                   in_grad + i * s.in_plane(), s.in[1], s.in[2], s.padding[1], s.padding[2]});
+    }
+  });
+  return true;
+}
+
+template <class T>
 void depthwise_weight(const Shape& s, const T* in, const T* out_grad, T* weight_grad, T* bias_grad) {
   const Gather g = forward_gather(s);
   const Window window = window_of(g);
@@ -111,6 +127,8 @@ void depthwise_weight(const Shape& s, const T* in, const T* out_grad, T* weight_
 
 template void run_depthwise(const Pass<float>&);
 template void run_depthwise(const Pass<double>&);
+template bool depthwise_input(const Shape&, const float*, const float*, const float*, float*);
+template bool depthwise_input(const Shape&, const double*, const double*, const double*, double*);
 template void depthwise_weight(const Shape&, const float*, const float*, float*, float*);
 template void depthwise_weight(const Shape&, const double*, const double*, double*, double*);
 

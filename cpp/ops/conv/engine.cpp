@@ -32,6 +32,8 @@ constexpr int64_t kDirectRows = 16, kDirectChannels = 4;
 constexpr int64_t kDirectPixels = 1024;
 // What a block may take of the second-level cache.
 constexpr int64_t kBandBytes = 384 * 1024, kPanelBytes = 1024 * 1024;
+// The same where the panel behind it is read ahead.
+constexpr int64_t kPlainBytes = 512 * 1024;
 
 // The weights of rows [i, i + m) and channels [c0, c1) as out[row][channel][tap].
 template <class T>
@@ -77,7 +79,8 @@ Cut cut_of(const Pass<T>& p) {
     const int64_t wanted = std::max<int64_t>(1, t.kc / taps);
     // one block of k that is half as long again is faster than two
     if (p.channels * taps > t.kc * 3 / 2) cut.channels = ceil_div(p.channels, ceil_div(p.channels, wanted));
-    cut.pixels = std::max<int64_t>(t.nr, std::min<int64_t>(t.nc, kPanelBytes / size / (cut.channels * taps)) / t.nr * t.nr);
+    const int64_t panel = (g.is_plain() ? kPlainBytes : kPanelBytes) / size / (cut.channels * taps);
+    cut.pixels = std::max<int64_t>(t.nr, std::min<int64_t>(t.nc, panel) / t.nr * t.nr);
     if (!g.is_plain()) {
       const int64_t rows = std::max<int64_t>(1, cut.pixels / g.grid[2]);
       cut.channels = std::min(cut.channels, std::max<int64_t>(1, 4 * kBandBytes / (fixed_bytes + rows * row_bytes)));
@@ -181,6 +184,10 @@ void multiply(const Pass<T>& p, int64_t group, const GemmBlock<T>& shared, int64
   } else if (p.contiguous_weights()) {
     t.pack_a(a_pack, p.weight + group * p.w_group + i * p.w_row + c0 * p.w_channel, dtype_of<T>, p.w_row, 1, m, g.k);
     if (p.w_row == 1) g.a_row = g.k;
+  } else if (p.w_row == 1 && p.w_taps.size() == 1) {  // some columns of a matrix
+    t.pack_a(a_pack, p.weight + group * p.w_group + i + c0 * p.w_channel + p.w_taps[0], dtype_of<T>, 1, p.w_channel, m, g.k);
+    g.a_row = 1;
+    g.a_col = t.mr;
   } else {
     pack_weights(p, group, i, m, c0, c1, a_pack);
   }
@@ -263,9 +270,20 @@ bool run_transformed(const Pass<T>& p) {
   return false;
 }
 
+// Planes as rows, where every place is by itself: then blocks need not end with a row.
 template <class T>
-void run_sums(const Pass<T>& p) {
+void flatten(Pass<T>& p) {
+  Gather& g = p.gather;
+  const bool whole = std::equal(p.out_size, p.out_size + 3, g.grid) && p.out_step[0] * p.out_step[1] * p.out_step[2] == 1;
+  if (!g.is_plain() || !whole) return;
+  g.in[2] = g.grid[2] = p.out_size[2] = g.grid[0] * g.grid[1] * g.grid[2];
+  for (int d = 0; d < 2; ++d) g.in[d] = g.grid[d] = p.out_size[d] = 1;
+}
+
+template <class T>
+void run_sums(Pass<T> p) {
   if (p.channels == 1 && p.rows == 1) return run_depthwise(p);
+  flatten(p);
   const Cut cut = cut_of(p);
   const Bands bands(p.gather, cut.pixels, cut.direct);
   const int64_t work = p.gather.batch * p.gather.grid[0] * p.gather.grid[1] * p.gather.grid[2] * p.gather.tap_count() * p.channels;
@@ -333,6 +351,7 @@ void backward_input(const Shape& s, const T* out_grad, const T* weight, const T*
   if constexpr (sizeof(T) == 4) {
     if (narrow_input(s, out_grad, weight, bias, in_grad)) return;
   }
+  if (depthwise_input(s, out_grad, weight, bias, in_grad)) return;
   Pass<T> p{};
   p.groups = s.groups, p.channels = s.o, p.rows = s.c;
   p.in = out_grad, p.in_plane = s.out_plane(), p.in_group = s.o * p.in_plane, p.in_batch = s.groups * p.in_group;

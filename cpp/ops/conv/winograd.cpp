@@ -98,6 +98,22 @@ Chunks chunks_of(const Tiling& tiling, int64_t tiles, int64_t rows) {
   return {pitch, count, ceil_div(rows, count)};
 }
 
+// `tail` tiles of a plane, from column `first` on, as rows of k channels.
+void gather_tail(const float* v, int64_t pitch, int64_t k, int64_t first, int64_t tail, float* out) {
+  for (int64_t c = 0; c < k; ++c) {
+    for (int64_t j = 0; j < tail; ++j) out[j * k + c] = v[c * pitch + first + j];
+  }
+}
+
+// The products of such tiles with rows of weights, as columns of out. `sums` is room for them.
+void multiply_tail(const float* tiles, int64_t tail, int64_t k, const float* weights, int64_t rows, float* sums, float* out,
+                   int64_t pitch) {
+  gemm_table<float>().skinny_dots({tail, rows, k, tiles, k, 1, weights, k, sums, rows});
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < tail; ++j) out[i * pitch + j] = sums[j * rows + i];
+  }
+}
+
 // A block of tiles of one group: rows [i0, i1). Without transformed weights those of each chunk are made on the way.
 bool run_block(const Pass<float>& p, const Tiling& tiling, const std::vector<Tiling::Segment>& block, int64_t group, int64_t i0, int64_t i1,
                const Weights* weights) {
@@ -107,8 +123,13 @@ bool run_block(const Pass<float>& p, const Tiling& tiling, const std::vector<Til
   const int64_t k = p.channels * tiling.depth(), planes = tiling.planes();
   const Chunks chunks = chunks_of(tiling, tiles, i1 - i0);
   const int64_t v_step = odd_lines(k * chunks.pitch), m_step = odd_lines(chunks.most * chunks.pitch), u_step = odd_lines(chunks.most * k);
-  const auto [v, m, u_own] = scratch<float>({planes * v_step, planes * m_step, weights ? 0 : planes * u_step});
+  const int64_t tail = tail_of(tiles), whole = tiles - tail;
+  const auto [v, m, u_own, ends, sums] =
+      scratch<float>({planes * v_step, planes * m_step, weights ? 0 : planes * u_step, planes * tail * k, tail * chunks.most});
   transform_tiles(tiling, block, {p.in + group * p.in_group, p.in_batch, p.in_plane}, 0, p.channels, v, v_step, chunks.pitch);
+  for (int plane = 0; plane < planes && tail > 0; ++plane) {
+    gather_tail(v + plane * v_step, chunks.pitch, k, whole, tail, ends + plane * tail * k);
+  }
   bool finite = true;
   for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
     const int64_t first = i0 + (i1 - i0) * chunk / chunks.count, rows = i0 + (i1 - i0) * (chunk + 1) / chunks.count - first;
@@ -116,7 +137,7 @@ bool run_block(const Pass<float>& p, const Tiling& tiling, const std::vector<Til
     if (!weights) transform_rows(p, tiling, group, first, rows, u);
     for (int plane = 0; plane < planes; ++plane) {
       t.block({rows,
-               tiles,
+               whole,
                k,
                u.data + plane * u.step,
                k,
@@ -129,6 +150,9 @@ bool run_block(const Pass<float>& p, const Tiling& tiling, const std::vector<Til
                chunks.pitch,
                {1.0f, 0.0f, nullptr, nullptr, false},
                {}});
+      if (tail > 0) {
+        multiply_tail(ends + plane * tail * k, tail, k, u.data + plane * u.step, rows, sums, m + plane * m_step + whole, chunks.pitch);
+      }
     }
     finite &= write_tiles(p, tiling, block, group * p.rows + first, rows, m, m_step, chunks.pitch);
   }

@@ -58,6 +58,9 @@ struct TileInput {
 void transform_tiles(const Tiling& tiling, const std::vector<Tiling::Segment>& block, const TileInput& from, int64_t c0, int64_t c1,
                      float* out, int64_t plane_step, int64_t out_step);
 
+// How many tiles at the end of a block have so much of their vector empty that sums with channels on the lanes are faster.
+int64_t tail_of(int64_t tiles);
+
 // At least `size` elements as an odd number of lines: neighbours at this distance do not compete for the same sets of the
 // cache.
 constexpr int64_t odd_lines(int64_t size) { return ((size + 15) / 16 | 1) * 16; }

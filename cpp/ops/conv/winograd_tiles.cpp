@@ -24,13 +24,18 @@ int64_t spacing(const std::vector<int64_t>& taps) {
   return step;
 }
 
+int64_t vector_lanes() { return gemm_table<float>().nr / 2; }
+
+// The columns of a product whose time these tiles take.
+int64_t columns_of(int64_t tiles) {
+  const int64_t tail = tail_of(tiles), lanes = vector_lanes();
+  return tail > 0 ? tiles + tail : ceil_div(tiles, lanes) * lanes;
+}
+
 // How many of `segments` of about `len` tiles make a block of at most `most` tiles: blocks that fill vectors are best.
 int64_t best_count(int64_t segments, double len, int64_t most) {
-  constexpr int64_t kVector = 16;
   const int64_t largest = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(most) / len));
-  const auto columns = [&](int64_t count) {
-    return ceil_div(static_cast<int64_t>(static_cast<double>(count) * len + 0.999), kVector) * kVector;
-  };
+  const auto columns = [&](int64_t count) { return columns_of(static_cast<int64_t>(static_cast<double>(count) * len + 0.999)); };
   const int64_t fewest = ceil_div(segments, largest);
   int64_t best = largest, least = -1;
   for (int64_t blocks = fewest; blocks <= 2 * fewest; ++blocks) {
@@ -42,6 +47,11 @@ int64_t best_count(int64_t segments, double len, int64_t most) {
 }
 
 }  // namespace
+
+int64_t tail_of(int64_t tiles) {
+  const int64_t lanes = vector_lanes(), tail = tiles % lanes;
+  return tiles > lanes && tail <= lanes / 4 ? tail : 0;
+}
 
 Tiling::Tiling(const Gather& g) : g_(g) {
   for (int d = 1; d < 3; ++d) dilation_[d] = spacing(g.taps[d]);
@@ -69,10 +79,11 @@ bool Tiling::pays(int64_t channels, int64_t rows) const {
   // vectors, and four times that where columns are far apart.
   constexpr double kLanes = 16, kProduct = 1.0 / 13, kTransform = 0.4, kGathered = 4;
   const auto fill = [](double tiles) { return std::ceil(tiles / kLanes) * kLanes / tiles; };
+  const int64_t all = tiles() * g_.batch * g_.grid[0];
   const double k = static_cast<double>(channels * depth()), m = static_cast<double>(rows), places = static_cast<double>(tiles());
   const double segments = static_cast<double>(phases_w());
   const double row = static_cast<double>(tiles_along(2, scheme().w.results)) / segments;
-  const double products = k * m * kProduct * fill(places * static_cast<double>(g_.batch * g_.grid[0]));
+  const double products = k * m * kProduct * static_cast<double>(columns_of(all)) / static_cast<double>(all);
   const double transforms = (k + m) * kTransform * fill(row) * (dilation_[2] > 2 ? kGathered : 1);
   const double direct = static_cast<double>(g_.grid[1] * g_.grid[2] * taps()) * k * m * kProduct;
   return places * planes() * (products + transforms) < 0.92 * direct;

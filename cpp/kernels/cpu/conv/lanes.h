@@ -1,4 +1,4 @@
-// Loads of a part of a vector. Included by *.kernel.cpp only.
+// Loads and stores of a part of a vector. Included by *.kernel.cpp only.
 #pragma once
 
 #include "kernels/cpu/matmul/vec.h"
@@ -16,6 +16,8 @@ struct LaneMask {
 };
 PYDL_INLINE VF load_lanes(const float* p, LaneMask<float> m) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(m.bits), p); }
 PYDL_INLINE VD load_lanes(const double* p, LaneMask<double> m) { return _mm512_maskz_loadu_pd(static_cast<__mmask8>(m.bits), p); }
+PYDL_INLINE void store_lanes(float* p, VF v, LaneMask<float> m) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>(m.bits), v); }
+PYDL_INLINE void store_lanes(double* p, VD v, LaneMask<double> m) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>(m.bits), v); }
 #elif PYDL_ISA_LEVEL == 1
 template <class T>
 struct LaneMask {
@@ -26,6 +28,8 @@ struct LaneMask {
 };
 PYDL_INLINE VF load_lanes(const float* p, LaneMask<float> m) { return _mm256_maskload_ps(p, m.bits); }
 PYDL_INLINE VD load_lanes(const double* p, LaneMask<double> m) { return _mm256_maskload_pd(p, m.bits); }
+PYDL_INLINE void store_lanes(float* p, VF v, LaneMask<float> m) { _mm256_maskstore_ps(p, m.bits, v); }
+PYDL_INLINE void store_lanes(double* p, VD v, LaneMask<double> m) { _mm256_maskstore_pd(p, m.bits, v); }
 #else
 template <class T>
 struct LaneMask {
@@ -39,6 +43,11 @@ PYDL_INLINE V<T> load_lanes(const T* p, LaneMask<T> m) {
   T v[kLanes<T>] = {};
   for (int i = m.begin; i < m.end; ++i) v[i] = p[i];
   return load(v);
+}
+template <class T>
+PYDL_INLINE void store_lanes(T* p, V<T> v, LaneMask<T> m) {
+  if (m.begin == 0 && m.end == kLanes<T>) return store(p, v);
+  for (int i = m.begin; i < m.end; ++i) p[i] = v[i];
 }
 #endif
 template <class T>

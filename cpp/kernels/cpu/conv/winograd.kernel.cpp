@@ -275,10 +275,61 @@ void tiles_of_gradient(const TilesOfGradient& g) {
 
 // ---- kernels ---------------------------------------------------------------------------------------------------
 
+#if PYDL_ISA_LEVEL == 2
+// out[q] has element q of p[0], p[step], ..., p[15 * step]: four numbers of each.
+PYDL_INLINE void load_fours(const float* p, int64_t step, VF* out) {
+  using Four = float __attribute__((vector_size(16)));
+  VF v[4];  // v[r] has the kernels r, 4 + r, 8 + r and 12 + r
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    Four part[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) __builtin_memcpy(&part[i], p + (4 * i + r) * step, sizeof(Four));
+    const auto low = __builtin_shufflevector(part[0], part[1], 0, 1, 2, 3, 4, 5, 6, 7);
+    const auto high = __builtin_shufflevector(part[2], part[3], 0, 1, 2, 3, 4, 5, 6, 7);
+    v[r] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+  // Transposes of four by four, in each quarter.
+  const auto pairs = [](VF a, VF b, bool second) __attribute__((always_inline)) {
+    return second ? __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+                  : __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+  };
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+    const VF a = pairs(v[0], v[1], i), b = pairs(v[2], v[3], i);
+    out[2 * i] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    out[2 * i + 1] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  }
+}
+
+// The taps of 16 kernels, if they are neighbours, in order or the other way around.
+template <int kTaps>
+PYDL_INLINE bool load_neighbours(const KernelsIn& g, const float* in, VF* taps) {
+  if (kTaps < 4) return false;
+  const bool descending = g.at[0] != 0;
+  for (int t = 0; t < kTaps; ++t) {
+    if (g.at[t] != (descending ? kTaps - 1 - t : t)) return false;
+  }
+  VF all[kTaps];
+#pragma GCC unroll 6
+  for (int t = 0; t + 4 <= kTaps; t += 4) load_fours(in + t, g.in_step, all + t);
+  if constexpr (kTaps % 4 != 0) load_fours(in + kTaps - 4, g.in_step, all + kTaps - 4);
+#pragma GCC unroll 25
+  for (int t = 0; t < kTaps; ++t) taps[t] = descending ? all[kTaps - 1 - t] : all[t];
+  return true;
+}
+#else
+template <int kTaps>
+PYDL_INLINE bool load_neighbours(const KernelsIn&, const float*, VF*) {
+  return false;
+}
+#endif
+
 // The taps of n kernels as vectors of kernels.
 template <int kTaps>
 PYDL_INLINE void load_kernels(const KernelsIn& g, int64_t i, int n, VF* taps) {
   const float* in = g.in + i * g.in_step;
+  if (n == L && load_neighbours<kTaps>(g, in, taps)) return;
   int64_t last = 0;
   for (int t = 0; t < kTaps; ++t) last = last > g.at[t] ? last : g.at[t];
   if (L == 16 && last < L) {  // a kernel fits into a vector

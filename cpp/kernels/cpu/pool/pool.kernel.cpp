@@ -1,8 +1,8 @@
 // Every result is found in two steps: over the rows of its window, for a whole row of columns at a time, and then over the
-// columns of that row.
+// columns of that row. The maxima of two or three columns, two columns apart, are found in one.
 #include "kernels/pool/pool.h"
 
-#include "kernels/cpu/matmul/vec.h"
+#include "kernels/cpu/conv/lanes.h"
 
 namespace pydl::kernels::pool::PYDL_ISA {
 namespace {
@@ -53,13 +53,13 @@ PYDL_INLINE VP<T> iota() {
   return v;
 }
 
-template <int L, class X, int... I>
-PYDL_INLINE X even_lanes(X a, X b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I)...);
-}
 template <class T, class X>
 PYDL_INLINE X even(X a, X b) {
-  return even_lanes<kLanes<T>>(a, b, typename MakeIndices<kLanes<T>>::Type{});
+  return conv::even_lanes(a, b, typename MakeIndices<kLanes<T>>::Type{});
+}
+template <class T, class X>
+PYDL_INLINE X odd(X a, X b) {
+  return conv::odd_lanes(a, b, typename MakeIndices<kLanes<T>>::Type{});
 }
 
 // ---- maxima ----------------------------------------------------------------------------------------------------
@@ -161,7 +161,83 @@ void max_of_windows(const Windows& w, const T* value, const Place<T>* place, T* 
 }
 
 template <class T>
+PYDL_INLINE void store_index(int32_t* index, VP<T> where, int n) {
+  Place<T> lane[kLanes<T>];
+  store_places<T>(lane, where);
+  for (int i = 0; i < n; ++i) index[i] = static_cast<int32_t>(lane[i]);
+}
+template <>
+PYDL_INLINE void store_index<float>(int32_t* index, VI32 where, int n) {
+  float* p = reinterpret_cast<float*>(index);  // moved, not computed with
+  n == kLanes<float> ? store(p, (VF)where) : store_part(p, (VF)where, n);
+}
+
+// A vector of results from column o on, of kTaps columns two apart. Without kInside some columns may lie outside of the rows.
+template <class T, int kTaps, bool kInside>
+PYDL_INLINE void max_by_two(const Windows& w, const T* in, int64_t od, int64_t oh, int64_t o, T* out, int32_t* index) {
+  constexpr int L = kLanes<T>, kLoads = (kTaps + 1) / 2 * 2;
+  const int64_t x = 2 * o - w.padding, width = w.in[2];
+  conv::LaneMask<T> masks[kLoads];
+  VP<T> outside[kLoads];
+  if constexpr (!kInside) {
+    for (int i = 0; i < kLoads; ++i) {
+      const int64_t at = x + i / 2 * 2 + i % 2 * L;
+      masks[i] = conv::inside<T>(at, width);
+      const VP<T> place = iota<T>() + static_cast<Place<T>>(at);
+      outside[i] = (place < 0) | (place >= static_cast<Place<T>>(width));
+    }
+  }
+  const VP<T> columns = 2 * iota<T>() + static_cast<Place<T>>(x);
+  V<T> best = splat(kLowest<T>);
+  VP<T> where = (columns < 0 ? VP<T>{} : columns) + static_cast<Place<T>>((w.begin[0][od] * w.in[1] + w.begin[1][oh]) * width);
+  for (int64_t d = w.begin[0][od]; d < w.end[0][od]; d += w.step[0]) {
+    for (int64_t h = w.begin[1][oh]; h < w.end[1][oh]; h += w.step[1]) {
+      const int64_t row = (d * w.in[1] + h) * width;
+      V<T> v[kLoads];
+#pragma GCC unroll 4
+      for (int i = 0; i < kLoads; ++i) {
+        const T* from = in + row + x + i / 2 * 2 + i % 2 * L;
+        if constexpr (kInside) {
+          v[i] = load(from);
+        } else {
+          v[i] = outside[i] ? splat(kLowest<T>) : conv::load_lanes(from, masks[i]);
+        }
+      }
+#pragma GCC unroll 3
+      for (int k = 0; k < kTaps; ++k) {
+        const V<T> a = v[k / 2 * 2], b = v[k / 2 * 2 + 1], value = k % 2 ? odd<T>(a, b) : even<T>(a, b);
+        const VP<T> better = (value > best) | (value != value);
+        best = better ? value : best;
+        where = better ? columns + static_cast<Place<T>>(row + k) : where;
+      }
+    }
+  }
+  const int n = conv::clamp_lane(w.out[2] - o, L);
+  n == L ? store(out + o, best) : store_part(out + o, best, n);
+  store_index<T>(index + o, where, n);
+}
+
+template <class T, int kTaps>
+void max_by_two(const Windows& w, const T* in, T* out, int32_t* index) {
+  constexpr int L = kLanes<T>;
+  for (int64_t d = 0; d < w.out[0]; ++d) {
+    for (int64_t h = 0; h < w.out[1]; ++h, out += w.out[2], index += w.out[2]) {
+      for (int64_t o = 0; o < w.out[2]; o += L) {
+        const int64_t x = 2 * o - w.padding, reach = x + 2 * L + (kTaps > 2 ? 2 : 0);
+        if (x >= 0 && reach <= w.in[2]) {
+          max_by_two<T, kTaps, true>(w, in, d, h, o, out, index);
+        } else {
+          max_by_two<T, kTaps, false>(w, in, d, h, o, out, index);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
 void max(const Windows& w, const T* in, T* out, int32_t* index, void* scratch) {
+  if (w.stride == 2 && w.step[2] == 1 && w.taps == 2) return max_by_two<T, 2>(w, in, out, index);
+  if (w.stride == 2 && w.step[2] == 1 && w.taps == 3) return max_by_two<T, 3>(w, in, out, index);
   const bool plain = w.stride == 1 || w.stride == 2;
   const int64_t reach = scratch_size(w) / 2, pad = plain ? w.padding : 0;
   T* value = static_cast<T*>(scratch);
