@@ -50,9 +50,10 @@ def test_large_scores_stay_accurate():
 
 @pytest.mark.parametrize("values", [1e-34, 1e-13, 1.0, 1e13, 1e34])
 @pytest.mark.parametrize("score", [12.0, 16.5, 16.8, 40.0])
-def test_scores_of_known_size_stay_accurate(score, values):
+@pytest.mark.parametrize("queries", [20, 150])  # only many are worth the look at how large scores can be
+def test_scores_of_known_size_stay_accurate(queries, score, values):
     """Rows of keys along that of a query, so that scores reach the bound that their lengths give, from both sides."""
-    q, v = pydl.ones(1, 20, 16) * 2, made(1, 300, 8, seed=2).detach().abs() * values
+    q, v = pydl.ones(1, queries, 16) * 2, made(1, 300, 8, seed=2).detach().abs() * values
     k = pydl.ones(1, 300, 16) * pydl.linspace(-score / 8, score / 8, 300).reshape(1, 300, 1)
     got = attend(q, k, v).numpy()
     np.testing.assert_allclose(got, exact(q, k, v), rtol=2e-5)
@@ -60,8 +61,9 @@ def test_scores_of_known_size_stay_accurate(score, values):
 
 @pytest.mark.parametrize("where", ["k", "v"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_bad_key_or_value_spoils_what_sees_it(where, bad):
-    q, k, v = pydl.ones(1, 20, 4), pydl.ones(1, 40, 4), pydl.ones(1, 40, 2)
+@pytest.mark.parametrize("queries", [20, 150])
+def test_bad_key_or_value_spoils_what_sees_it(queries, where, bad):
+    q, k, v = pydl.ones(1, queries, 4), pydl.ones(1, 40, 4), pydl.ones(1, 40, 2)
     {"k": k, "v": v}[where][0, 10, 1] = bad
     out = attend(q, k, v, is_causal=True)
     assert where == "v" or out[:, :10].isfinite().all()  # a hidden value counts zero times
