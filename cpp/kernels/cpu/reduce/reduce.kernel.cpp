@@ -410,7 +410,7 @@ struct Moments {
 template <class S, bool kSquareRoot>
 struct Variance {
   using T = Compute<S>;
-  static constexpr int64_t kPart = 4096;  // elements that stay in L1 between the passes
+  static constexpr int64_t kHead = 256;  // elements whose mean is near enough to that of a run, as a rule
   static constexpr State identity() { return {0, 0, 0, 0}; }
   PYDL_INLINE static void part(const S* p, int64_t n, State* out) {
     const T mean = static_cast<T>(accumulate(p, n, T(0), AddMap{}).total() / static_cast<double>(n));
@@ -427,14 +427,8 @@ struct Variance {
   }
   PYDL_INLINE static void run(const char* in, int64_t n, int64_t, State* out) {
     const S* p = reinterpret_cast<const S*>(in);
-    State total;
-    part(p, n < kPart ? n : kPart, &total);
-    for (int64_t i = kPart; i < n; i += kPart) {
-      State next;
-      part_near(p + i, n - i < kPart ? n - i : kPart, total.a, &next);
-      combine(&total, &next);
-    }
-    *out = total;
+    if (n <= kHead) return part(p, n, out);
+    part_near(p, n, accumulate(p, kHead, T(0), AddMap{}).total() / static_cast<double>(kHead), out);
   }
   static void columns(const char* in, int64_t row_stride, int64_t rows, int64_t cols, int64_t, State* out) {
     double sum[kColumnStripe], square[kColumnStripe], mean[kColumnStripe];
