@@ -35,7 +35,9 @@ PyObject* tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* k
       if (name == "dtype") {
         dtype = value;
       } else if (name == "requires_grad") {
-        requires_grad = PyObject_IsTrue(value) == 1;
+        const int on = PyObject_IsTrue(value);
+        if (on < 0) throw PythonError();
+        requires_grad = on != 0;
       } else if (name == "device") {
         device = value;
       } else if (name == "data") {

@@ -286,10 +286,11 @@ PyObject* method_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
         wanted.push_back(unwrap(o));
       }
     }
-    const bool keep = retain == Py_None ? create : PyObject_IsTrue(retain) == 1;
+    const int keep = retain == Py_None ? create : PyObject_IsTrue(retain);
+    if (keep < 0) throw PythonError();
     {
       const GilRelease release;
-      autograd::backward({&root, 1}, {&g, 1}, wanted, {.retain_graph = keep, .create_graph = create != 0});
+      autograd::backward({&root, 1}, {&g, 1}, wanted, {.retain_graph = keep != 0, .create_graph = create != 0});
     }
     Py_RETURN_NONE;
   });

@@ -529,3 +529,11 @@ def test_backward_in_many_threads():
         t.join()
     for i, g in enumerate(results):
         assert bool((g == 128 * (i + 1)).all())
+
+
+def test_flags_without_a_truth_value_raise():
+    x = pydl.ones(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        x.sum().backward(None, pydl.ones(2))
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        pydl.tensor([1.0], requires_grad=pydl.ones(2))
